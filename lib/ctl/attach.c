@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <string.h>
+
+#include "ctl/attach.h"
+#include "ctl/placement.h"
+
+/* Whatever stands in for a port or an owner of frames must hear all that is sent to it. */
+static void hear_everything(struct endpoint *ep)
+{
+	const struct endpoint_filter all = {.promisc = true, .allmulti = true};
+
+	if (ep->type == ENDPOINT_DEV)
+		endpoint_set_filter(ep, &all);
+}
+
+static int attach(struct runtime *rt, struct attachment *a, const struct endpoint_args *args,
+		  const struct lcore_set *workers, struct err *err)
+{
+	int rc = endpoint_open(args, &a->endpoint, err);
+
+	if (rc != 0)
+		return rc;
+	endpoint_refresh(a->endpoint);
+	endpoint_get_state(a->endpoint, &a->state);
+	placement_add(rt, a, workers);
+	return 0;
+}
+
+int attach_wire(struct runtime *rt, struct port_rt *p, struct err *err)
+{
+	const struct port_conf *c = p->conf;
+	const struct endpoint_args args = {
+		.conf = &c->device,
+		.role = ENDPOINT_PORT,
+		.name = c->name,
+		.mac = c->mac,
+		.mtu = c->mtu,
+		.up = true,
+		.n_rx_queues = placement_queues(rt, &c->workers, c->queues),
+		.n_tx_queues = (uint16_t)rt->n_workers,
+	};
+	int rc = attach(rt, &p->wire, &args, &c->workers, err);
+
+	if (rc != 0)
+		return rc;
+	p->mac = c->mac;
+	if (p->mac == 0 && p->wire.endpoint->type == ENDPOINT_DEV)
+		p->mac = p->wire.state.mac;
+	if (p->mac == 0) /* a tap's far end has the tap's MAC; the port needs one of its own */
+		p->mac = mac_from_names(c->name, "port");
+	p->first_mac = p->mac;
+	p->mtu = c->mtu;
+	return 0;
+}
+
+int attach_host(struct runtime *rt, const struct port_rt *p, const struct port_conf *conf,
+		struct attachment *a, struct err *err)
+{
+	const struct endpoint_args args = {
+		.conf = &conf->host,
+		.role = ENDPOINT_HOST,
+		.name = conf->name,
+		.mac = conf->host.type == ENDPOINT_TAP ? p->mac : 0,
+		.mtu = conf->mtu,
+		.up = true,
+		.n_rx_queues = conf->host.queues != 0 ? conf->host.queues : 1,
+		.n_tx_queues = (uint16_t)rt->n_workers,
+	};
+	int rc = attach(rt, a, &args, &conf->workers, err);
+
+	if (rc == 0)
+		hear_everything(a->endpoint);
+	return rc;
+}
+
+uint32_t wanted_mtu(const struct vnic_conf *v, const struct port_conf *port)
+{
+	if (v->mtu != 0)
+		return v->mtu;
+	return port != NULL ? port->mtu : 1500;
+}
+
+static const struct port_conf *port_conf_of(const struct vnic_rt *v)
+{
+	return v->port != NULL ? v->port->conf : NULL;
+}
+
+int attach_vnic(struct runtime *rt, struct vnic_rt *v, struct err *err)
+{
+	const struct vnic_conf *c = v->conf;
+	struct endpoint_args args = {
+		.conf = &c->endpoint,
+		.role = ENDPOINT_VNIC,
+		.name = c->name,
+		.mtu = wanted_mtu(c, port_conf_of(v)),
+		.up = c->up,
+		.n_rx_queues = c->queues,
+		.n_tx_queues = (uint16_t)rt->n_workers,
+		.addresses = c->addresses,
+		.n_addresses = c->n_addresses,
+	};
+	int rc;
+
+	if (c->endpoint.type == ENDPOINT_TAP)
+		args.mac = c->mode == MODE_PASSTHRU ? v->port->mac : c->mac;
+	rc = attach(rt, &v->at, &args, &c->workers, err);
+	if (rc == 0)
+		hear_everything(v->at.endpoint);
+	return rc;
+}
+
+void detach(struct runtime *rt, struct attachment *a)
+{
+	if (a->endpoint == NULL)
+		return;
+	if (rt->running)
+		placement_disarm(rt, a);
+	placement_remove(rt, a);
+	endpoint_close(a->endpoint);
+	*a = (struct attachment){0};
+}
+
+static bool same_addresses(const struct vnic_conf *a, const struct vnic_conf *b)
+{
+	return a->n_addresses == b->n_addresses &&
+	       (a->n_addresses == 0 || memcmp(a->addresses, b->addresses,
+					      a->n_addresses * sizeof(*a->addresses)) == 0);
+}
+
+int attach_modify_vnic(struct vnic_rt *v, const struct vnic_conf *old,
+		       const struct port_conf *old_port, struct err *err)
+{
+	const struct vnic_conf *c = v->conf;
+	struct endpoint *ep = v->at.endpoint;
+	uint32_t mtu = wanted_mtu(c, port_conf_of(v));
+	int rc = 0;
+
+	if (ep == NULL || ep->type == ENDPOINT_NONE)
+		return 0;
+	if (c->mac != old->mac && c->mode != MODE_PASSTHRU && ep->type == ENDPOINT_TAP)
+		rc = endpoint_set_mac(ep, c->mac, err);
+	if (rc == 0 && mtu != wanted_mtu(old, old_port))
+		rc = endpoint_set_mtu(ep, mtu, err);
+	if (rc == 0 && c->up != old->up)
+		rc = endpoint_set_up(ep, c->up, err);
+	if (rc == 0 && !same_addresses(c, old))
+		rc = endpoint_set_addresses(ep, c->addresses, c->n_addresses, err);
+	endpoint_refresh(ep);
+	if (rc != 0)
+		err_prefix(err, "vnic %s", c->name);
+	return rc;
+}
+
+int attach_modify_port(struct port_rt *p, const struct port_conf *old, struct err *err)
+{
+	const struct port_conf *c = p->conf;
+	bool dev = p->wire.endpoint != NULL && p->wire.endpoint->type == ENDPOINT_DEV;
+	int rc = 0;
+
+	if (c->mac != old->mac) {
+		p->mac = c->mac != 0 ? c->mac : p->first_mac;
+		if (dev)
+			rc = endpoint_set_mac(p->wire.endpoint, p->mac, err);
+		if (rc == 0 && p->host.endpoint != NULL && p->host.endpoint->type == ENDPOINT_TAP)
+			rc = endpoint_set_mac(p->host.endpoint, p->mac, err);
+	}
+	if (rc == 0 && c->mtu != old->mtu) {
+		if (p->wire.endpoint != NULL)
+			rc = endpoint_set_mtu(p->wire.endpoint, c->mtu, err);
+		if (rc == 0 && p->host.endpoint != NULL)
+			rc = endpoint_set_mtu(p->host.endpoint, c->mtu, err);
+	}
+	if (p->wire.endpoint != NULL)
+		endpoint_refresh(p->wire.endpoint);
+	if (p->host.endpoint != NULL)
+		endpoint_refresh(p->host.endpoint);
+	if (rc != 0)
+		err_prefix(err, "port %s", c->name);
+	return rc;
+}

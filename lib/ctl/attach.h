@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Opening and closing what ports and vnics are attached to. Main.
+ */
+#ifndef CTL_ATTACH_H
+#define CTL_ATTACH_H
+
+#include "ctl/runtime.h"
+
+/** Each opens one endpoint and places its queues; 0, or -errno with @p err and nothing left. */
+int attach_wire(struct runtime *rt, struct port_rt *p, struct err *err);
+int attach_host(struct runtime *rt, const struct port_rt *p, const struct port_conf *conf,
+		struct attachment *a, struct err *err);
+/** @p v->conf and @p v->port are set. */
+int attach_vnic(struct runtime *rt, struct vnic_rt *v, struct err *err);
+
+/** Closes what no worker can see any more; an empty attachment is fine. */
+void detach(struct runtime *rt, struct attachment *a);
+
+/** The MTU that configuration gives a vnic. */
+uint32_t wanted_mtu(const struct vnic_conf *v, const struct port_conf *port);
+
+/**
+ * Applies in place what differs from @p old to @p v->conf: MAC, MTU, state, addresses.
+ * Fails at the first refusal; the caller undoes it by the way back.
+ */
+int attach_modify_vnic(struct vnic_rt *v, const struct vnic_conf *old,
+		       const struct port_conf *old_port, struct err *err);
+int attach_modify_port(struct port_rt *p, const struct port_conf *old, struct err *err);
+
+#endif /* CTL_ATTACH_H */

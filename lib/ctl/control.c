@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include <event2/event.h>
+#include <systemd/sd-daemon.h>
+
+#include "base/log.h"
+#include "ctl/control.h"
+#include "ctl/methods.h"
+#include "ctl/rates.h"
+
+/** Devices whose drivers announce nothing are looked at this often. */
+#define TICK_MS 250
+
+struct control {
+	const struct control_args *args;
+	struct event_base *base;
+	struct event *sigterm, *sigint, *sighup, *watch, *tick, *stats;
+	struct runtime rt;
+	struct rpc *rpc;
+	struct methods_arg methods_arg;
+	struct rates *rates;
+};
+
+struct conf *control_load(const char *path, struct errors *es)
+{
+	struct conf *conf = conf_load(path, es);
+
+	if (conf != NULL)
+		kinds_check(conf, es);
+	if (es->n == 0)
+		return conf;
+	conf_free(conf);
+	return NULL;
+}
+
+/* ---- events ---- */
+
+static void on_stop(evutil_socket_t sig, short what, void *arg)
+{
+	struct control *c = arg;
+
+	(void)what;
+	LOG(INFO, CTL, "%s: stopping", strsignal((int)sig));
+	event_base_loopbreak(c->base);
+}
+
+static int reload(void *arg, struct err *err)
+{
+	struct control *c = arg;
+	struct errors es = {.file = c->args->conf_path};
+	struct conf *new = control_load(c->args->conf_path, &es);
+	int rc = 0;
+
+	sd_notify(0, "RELOADING=1");
+	if (new == NULL) {
+		char first[1024];
+
+		for (size_t i = 0; i < es.n; i++) {
+			char line[1024];
+
+			errors_format(&es, i, line, sizeof(line));
+			LOG(ERR, CTL, "%s", line);
+		}
+		errors_format(&es, 0, first, sizeof(first));
+		rc = err_set(err, EINVAL, "%.400s%s", first, es.n > 1 ? " (and more)" : "");
+	} else {
+		rc = runtime_apply(&c->rt, new, err);
+		if (rc != 0)
+			conf_free(new);
+	}
+	errors_free(&es);
+	if (rc != 0)
+		LOG(ERR, CTL, "not reloaded, nothing changed: %s", err->text);
+	else
+		LOG(INFO, CTL, "reloaded: %zu ports, %zu vnics", c->rt.conf->n_ports,
+		    c->rt.conf->n_vnics);
+	sd_notify(0, "READY=1");
+	return rc;
+}
+
+static void on_reload(evutil_socket_t sig, short what, void *arg)
+{
+	struct err err = {0};
+
+	(void)sig;
+	(void)what;
+	reload(arg, &err);
+}
+
+static void on_watch(evutil_socket_t fd, short what, void *arg)
+{
+	struct control *c = arg;
+
+	(void)fd;
+	(void)what;
+	endpoint_watch_run(runtime_endpoint_changed, &c->rt);
+	runtime_settle(&c->rt);
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct control *c = arg;
+
+	(void)fd;
+	(void)what;
+	runtime_tick(&c->rt);
+	runtime_settle(&c->rt);
+}
+
+static void on_stats(evutil_socket_t fd, short what, void *arg)
+{
+	struct control *c = arg;
+
+	(void)fd;
+	(void)what;
+	rates_print(c->rates, &c->rt, stdout);
+}
+
+static struct event *listen_to(struct control *c, int fd, short what, event_callback_fn fn,
+			       unsigned int ms)
+{
+	const struct timeval every = {ms / 1000, (suseconds_t)(ms % 1000) * 1000};
+	struct event *e = event_new(c->base, fd, what | EV_PERSIST, fn, c);
+
+	if (e != NULL)
+		event_add(e, ms != 0 ? &every : NULL);
+	return e;
+}
+
+static int open_events(struct control *c, struct err *err)
+{
+	c->sigterm = listen_to(c, SIGTERM, EV_SIGNAL, on_stop, 0);
+	c->sigint = listen_to(c, SIGINT, EV_SIGNAL, on_stop, 0);
+	c->sighup = listen_to(c, SIGHUP, EV_SIGNAL, on_reload, 0);
+	c->watch = listen_to(c, endpoint_watch_fd(), EV_READ, on_watch, 0);
+	c->tick = listen_to(c, -1, 0, on_tick, TICK_MS);
+	if (c->args->stats_period != 0) {
+		c->rates = rates_create();
+		if (c->rates == NULL)
+			return err_set(err, ENOMEM, "no memory for --stats-period");
+		rates_print(c->rates, &c->rt, stdout);
+		c->stats = listen_to(c, -1, 0, on_stats, c->args->stats_period * 1000);
+	}
+	if (c->sigterm == NULL || c->sigint == NULL || c->sighup == NULL || c->watch == NULL ||
+	    c->tick == NULL)
+		return err_set(err, ENOMEM, "no memory for the event loop");
+	return 0;
+}
+
+static void close_events(struct control *c)
+{
+	struct event *all[] = {c->sigterm, c->sigint, c->sighup, c->watch, c->tick, c->stats};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (all[i] != NULL)
+			event_free(all[i]);
+	rates_free(c->rates);
+}
+
+/* ---- life ---- */
+
+/* A tap is one descriptor a queue, and a namespace a few more. */
+static void raise_nofile(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) != 0)
+		return;
+	r.rlim_cur = r.rlim_max;
+	if (r.rlim_max < 1 << 20 && geteuid() == 0)
+		r.rlim_cur = r.rlim_max = 1 << 20;
+	setrlimit(RLIMIT_NOFILE, &r);
+}
+
+/* What devices hold in their rings, what waits in queues and caches, and some to spare. */
+static uint32_t auto_mbufs(const struct conf *conf, uint32_t n_workers)
+{
+	uint64_t n = 16384 + 8192ULL * n_workers;
+
+	for (size_t i = 0; i < conf->n_ports; i++)
+		if (conf->ports[i].device.type == ENDPOINT_DEV)
+			n += 2048ULL * (2 * n_workers);
+	for (size_t i = 0; i < conf->n_vnics; i++)
+		if (conf->vnics[i].endpoint.type == ENDPOINT_DEV)
+			n += 2048ULL * (conf->vnics[i].queues + n_workers);
+	return n > 1 << 18 ? 1 << 18 : (uint32_t)n;
+}
+
+static int start(struct control *c, struct conf *conf, struct err *err)
+{
+	const struct pool_conf pools = {
+		.n_mbufs = conf->global.mbufs != 0 ? conf->global.mbufs
+						   : auto_mbufs(conf, c->args->n_workers),
+		.mbuf_size = conf->global.mbuf_size,
+	};
+	const char *path =
+		c->args->socket_path != NULL ? c->args->socket_path : conf->global.control;
+	int rc;
+
+	pools_configure(&pools);
+	rc = runtime_apply(&c->rt, conf, err);
+	if (rc != 0) {
+		conf_free(conf);
+		return rc;
+	}
+	c->methods_arg = (struct methods_arg){
+		.rt = &c->rt,
+		.conf_path = c->args->conf_path,
+		.reload = reload,
+		.control = c,
+	};
+	c->rpc = rpc_open(c->base, path, methods, n_methods, &c->methods_arg, NULL, err);
+	if (c->rpc == NULL)
+		return -err->code;
+	rc = open_events(c, err);
+	return rc != 0 ? rc : c->args->start_workers(&c->rt.dp);
+}
+
+static void run(struct control *c)
+{
+	LOG(INFO, CTL, "ready: %zu ports, %zu vnics, %u workers", c->rt.conf->n_ports,
+	    c->rt.conf->n_vnics, c->rt.n_workers);
+	sd_notify(0, "READY=1");
+	event_base_dispatch(c->base);
+	sd_notify(0, "STOPPING=1");
+	dataplane_stop(&c->rt.dp);
+	c->args->join_workers();
+}
+
+int control_run(const struct control_args *args, struct conf *conf)
+{
+	struct control c = {.args = args, .base = event_base_new()};
+	struct err err = {0};
+	int rc;
+
+	raise_nofile();
+	if (c.base == NULL || runtime_init(&c.rt, args->lcores, args->n_workers) != 0) {
+		LOG(ERR, CTL, "no memory");
+		return 1;
+	}
+	rc = csum_field_register();
+	if (rc != 0)
+		err_set(&err, -rc, "no room in the mbuf for the checksum field");
+	if (rc == 0)
+		rc = endpoint_watch_open(&err);
+	if (rc == 0)
+		rc = start(&c, conf, &err);
+	else
+		conf_free(conf);
+	if (rc == 0)
+		run(&c);
+	else
+		LOG(ERR, CTL, "%s", err.text);
+	if (c.rpc != NULL)
+		rpc_close(c.rpc);
+	close_events(&c);
+	runtime_destroy(&c.rt);
+	endpoint_watch_close();
+	pools_free();
+	event_base_free(c.base);
+	return rc == 0 ? 0 : 1;
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+
+#include "ctl/control.h"
+#include "ctl/methods.h"
+#include "ctl/show.h"
+
+static json_t *no_such(struct err *err, const char *name)
+{
+	err_set(err, ENODEV, "there is no \"%s\"", name);
+	return NULL;
+}
+
+/* `name` and the switches that only concern how a client prints. */
+static int show_params(const json_t *params, const char **name, struct err *err)
+{
+	static const char *const known[] = {"name", "statistics", "details", NULL};
+	int rc = rpc_params_known(params, known, err);
+
+	return rc != 0 ? rc : rpc_param_string(params, "name", name, err);
+}
+
+static json_t *link_show(const json_t *params, void *arg, struct err *err)
+{
+	const struct methods_arg *a = arg;
+	const struct runtime *rt = a->rt;
+	const char *name = NULL;
+	const struct vnic_rt *v;
+	json_t *list;
+
+	if (show_params(params, &name, err) != 0)
+		return NULL;
+	v = name != NULL ? runtime_vnic(rt, name) : NULL;
+	if (name != NULL && v == NULL)
+		return no_such(err, name);
+	list = json_array();
+	if (v != NULL)
+		json_array_append_new(list, show_link(rt, v));
+	for (size_t i = 0; name == NULL && i < rt->conf->n_vnics; i++)
+		json_array_append_new(list, show_link(rt, rt->vnics[i]));
+	return list;
+}
+
+static json_t *port_show(const json_t *params, void *arg, struct err *err)
+{
+	const struct methods_arg *a = arg;
+	const struct runtime *rt = a->rt;
+	const char *name = NULL;
+	const struct port_rt *p;
+	json_t *list;
+
+	if (show_params(params, &name, err) != 0)
+		return NULL;
+	p = name != NULL ? runtime_port(rt, name) : NULL;
+	if (name != NULL && p == NULL)
+		return no_such(err, name);
+	list = json_array();
+	if (p != NULL)
+		json_array_append_new(list, show_port(rt, p));
+	for (size_t i = 0; name == NULL && i < rt->conf->n_ports; i++)
+		json_array_append_new(list, show_port(rt, rt->ports[i]));
+	return list;
+}
+
+static json_t *drops_show(const json_t *params, void *arg, struct err *err)
+{
+	const struct methods_arg *a = arg;
+	const struct runtime *rt = a->rt;
+	const char *name = NULL;
+	struct iface_stats sum;
+	bool found = false;
+	json_t *list;
+
+	if (show_params(params, &name, err) != 0)
+		return NULL;
+	list = json_array();
+	for (size_t i = 0; i < rt->conf->n_ports; i++) {
+		if (name != NULL && strcmp(name, rt->conf->ports[i].name) != 0)
+			continue;
+		runtime_port_stats(rt, rt->ports[i], &sum);
+		show_drops(list, rt->conf->ports[i].name, &sum);
+		found = true;
+	}
+	for (size_t i = 0; i < rt->conf->n_vnics; i++) {
+		if (name != NULL && strcmp(name, rt->conf->vnics[i].name) != 0)
+			continue;
+		runtime_vnic_stats(rt, rt->vnics[i], &sum);
+		show_drops(list, rt->conf->vnics[i].name, &sum);
+		found = true;
+	}
+	if (name != NULL && !found) {
+		json_decref(list);
+		return no_such(err, name);
+	}
+	return list;
+}
+
+static json_t *config_check(const json_t *params, void *arg, struct err *err)
+{
+	static const char *const known[] = {"file", NULL};
+	struct errors es = {0};
+	const char *file;
+	json_t *list;
+
+	(void)arg;
+	if (rpc_params_known(params, known, err) != 0 ||
+	    rpc_need_string(params, "file", &file, err) != 0)
+		return NULL;
+	es.file = file;
+	conf_free(control_load(file, &es));
+	list = json_array();
+	for (size_t i = 0; i < es.n; i++) {
+		char line[1024];
+
+		errors_format(&es, i, line, sizeof(line));
+		json_array_append_new(list, json_string(line));
+	}
+	errors_free(&es);
+	return json_pack("{s:o}", "errors", list);
+}
+
+static json_t *config_reload(const json_t *params, void *arg, struct err *err)
+{
+	static const char *const known[] = {NULL};
+	const struct methods_arg *a = arg;
+
+	if (rpc_params_known(params, known, err) != 0 || a->reload(a->control, err) != 0)
+		return NULL;
+	return json_object();
+}
+
+const struct rpc_method methods[] = {
+	{"config.check", config_check}, {"config.reload", config_reload},
+	{"drops.show", drops_show},	{"link.show", link_show},
+	{"port.show", port_show},
+};
+const size_t n_methods = sizeof(methods) / sizeof(methods[0]);

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The running state as JSON, in iproute2's shape (docs/rpc.md). Main. Each returns
+ * a new reference.
+ */
+#ifndef CTL_SHOW_H
+#define CTL_SHOW_H
+
+#include <jansson.h>
+
+#include "ctl/runtime.h"
+
+json_t *show_link(const struct runtime *rt, const struct vnic_rt *v);
+json_t *show_port(const struct runtime *rt, const struct port_rt *p);
+
+/** Appends one object for each reason that the interface's counters know, those at 0 left out. */
+void show_drops(json_t *list, const char *ifname, const struct iface_stats *sum);
+
+#endif /* CTL_SHOW_H */

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+
+#include "dp/tx.h"
+
+void tx_init(struct tx *tx, uint16_t queue, struct stats *stats)
+{
+	tx->n_outlets = 0;
+	tx->queue = queue;
+	tx->stats = stats;
+	for (uint32_t i = 0; i < TX_RECEIVERS; i++)
+		tx->slot[i] = OUTLET_NONE;
+}
+
+struct outlet *tx_open_outlet(struct tx *tx, uint32_t receiver, struct endpoint *ep)
+{
+	struct outlet *o;
+
+	if (tx->n_outlets == OUTLETS)
+		tx_flush(tx);
+	tx->slot[receiver] = tx->n_outlets;
+	o = &tx->outlets[tx->n_outlets++];
+	o->endpoint = ep;
+	o->receiver = receiver;
+	o->caps = __atomic_load_n(&ep->caps, __ATOMIC_RELAXED);
+	o->n = 0;
+	o->work = false;
+	return o;
+}
+
+static void count_sent(struct tx *tx, const struct outlet *o, const uint32_t *len, uint16_t n)
+{
+	uint64_t bytes = 0, groups = 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		bytes += len[i] & ~TX_GROUP;
+		groups += len[i] / TX_GROUP;
+	}
+	if (o->receiver < STATS_MAX_VNICS) {
+		struct iface_stats *row = &tx->stats->vnics[o->receiver];
+
+		stats_add(&row->rx_packets, n);
+		stats_add(&row->rx_bytes, bytes);
+		stats_add(&row->rx_multicast, groups);
+	} else if (o->receiver % 2 == 0) {
+		struct iface_stats *row =
+			&tx->stats->ports[(o->receiver - STATS_MAX_VNICS) / 2];
+
+		stats_add(&row->tx_packets, n);
+		stats_add(&row->tx_bytes, bytes);
+	} /* what the host gets was counted when the port received it */
+}
+
+static void count_dropped(struct tx *tx, const struct outlet *o, enum drop_reason reason,
+			  uint16_t n)
+{
+	struct iface_stats *port;
+
+	if (n == 0)
+		return;
+	if (o->receiver < STATS_MAX_VNICS) {
+		stats_drop_rx(&tx->stats->vnics[o->receiver], reason, n);
+		return;
+	}
+	port = &tx->stats->ports[(o->receiver - STATS_MAX_VNICS) / 2];
+	if (o->receiver % 2 == 0)
+		stats_drop_tx(port, reason, n);
+	else
+		stats_drop_rx(port, reason, n);
+}
+
+/* Frames as they are: one burst, counted as far as it was taken. */
+static void send_plain(struct tx *tx, struct outlet *o, uint16_t from, uint16_t to)
+{
+	uint16_t n = to - from, sent;
+
+	if (n == 0)
+		return;
+	sent = endpoint_tx(o->endpoint, tx->queue, &o->m[from], n);
+	count_sent(tx, o, &o->len[from], sent);
+	if (unlikely(sent < n)) {
+		rte_pktmbuf_free_bulk(&o->m[from + sent], n - sent);
+		count_dropped(tx, o, DROP_RING_FULL, n - sent);
+	}
+}
+
+/* A frame with work to do: it counts as one, and as lost when any of its pieces is. */
+static void send_finished(struct tx *tx, struct outlet *o, uint16_t i)
+{
+	struct rte_mbuf *pieces[OFFLOAD_MAX_SEGS];
+	int n = offload_finish(o->m[i], o->caps, o->endpoint->pool, pieces, OFFLOAD_MAX_SEGS);
+	int sent = 0;
+
+	if (n < 0) {
+		count_dropped(tx, o, n == -ENOBUFS ? DROP_NO_BUFFER : n == -EMSGSIZE ? DROP_TOO_LONG : DROP_BAD_OFFLOAD, 1);
+		return;
+	}
+	while (sent < n) {
+		uint16_t k = (uint16_t)RTE_MIN(n - sent, BURST_MAX);
+		uint16_t taken = endpoint_tx(o->endpoint, tx->queue, &pieces[sent], k);
+
+		sent += taken;
+		if (taken < k)
+			break;
+	}
+	if (sent == n) {
+		count_sent(tx, o, &o->len[i], 1);
+	} else {
+		rte_pktmbuf_free_bulk(&pieces[sent], (unsigned int)(n - sent));
+		count_dropped(tx, o, DROP_RING_FULL, 1);
+	}
+}
+
+void tx_flush_outlet(struct tx *tx, struct outlet *o)
+{
+	uint16_t plain = 0;
+
+	if (unlikely(o->work)) {
+		for (uint16_t i = 0; i < o->n; i++) {
+			if (!offload_is_needed(o->m[i], o->caps))
+				continue;
+			send_plain(tx, o, plain, i);
+			send_finished(tx, o, i);
+			plain = i + 1;
+		}
+	}
+	send_plain(tx, o, plain, o->n);
+	o->n = 0;
+	o->work = false;
+}
+
+void tx_flush(struct tx *tx)
+{
+	for (uint16_t i = 0; i < tx->n_outlets; i++) {
+		struct outlet *o = &tx->outlets[i];
+
+		tx_flush_outlet(tx, o);
+		tx->slot[o->receiver] = OUTLET_NONE;
+	}
+	tx->n_outlets = 0;
+}

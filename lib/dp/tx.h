@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The last stage: frames wait in outlets, one per receiver, until the turn ends or
+ * an outlet is full; then unfinished offloads are completed where the egress lacks
+ * them, and the endpoint gets one burst. What it does not take is dropped and
+ * counted: nobody retries. A worker's own; no locks.
+ */
+#ifndef DP_TX_H
+#define DP_TX_H
+
+#include "dp/offload.h"
+#include "dp/stats.h"
+#include "endpoint/endpoint.h"
+#include "fwd/kind.h"
+
+#define OUTLETS 64 /**< receivers that one turn fills before it has to flush in between */
+
+/** Receivers are numbered: vnics by their id, then two for each port. */
+#define TX_VNIC(id)  ((uint32_t)(id))
+#define TX_WIRE(id)  (STATS_MAX_VNICS + 2 * (uint32_t)(id))
+#define TX_HOST(id)  (STATS_MAX_VNICS + 2 * (uint32_t)(id) + 1)
+#define TX_RECEIVERS (STATS_MAX_VNICS + 2 * CONF_MAX_PORTS)
+
+#define OUTLET_NONE UINT16_MAX
+
+/** Frames for one receiver. */
+struct outlet {
+	struct endpoint *endpoint;
+	uint32_t receiver;
+	uint32_t caps;
+	uint16_t n;
+	bool work; /**< a frame may need offload_finish() */
+	struct rte_mbuf *m[BURST_MAX];
+	uint32_t len[BURST_MAX]; /**< bytes to count; TX_GROUP is set in it for group frames */
+};
+
+#define TX_GROUP (1u << 31)
+
+struct tx {
+	struct outlet outlets[OUTLETS];
+	uint16_t n_outlets;
+	uint16_t queue; /**< the worker's tx queue number */
+	struct stats *stats;
+	uint16_t slot[TX_RECEIVERS]; /**< receiver → outlet, or OUTLET_NONE */
+};
+
+void tx_init(struct tx *tx, uint16_t queue, struct stats *stats);
+
+/** Sends everything that waits. */
+void tx_flush(struct tx *tx);
+
+/** A new outlet for @p receiver; flushes all when none is free. */
+struct outlet *tx_open_outlet(struct tx *tx, uint32_t receiver, struct endpoint *ep);
+
+void tx_flush_outlet(struct tx *tx, struct outlet *o);
+
+/**
+ * Puts @p m into the outlet of @p receiver; consumes it.
+ * @param len  what to count for it, with TX_GROUP for a group frame
+ */
+static inline void tx_put(struct tx *tx, uint32_t receiver, struct endpoint *ep,
+			  struct rte_mbuf *m, uint32_t len)
+{
+	uint16_t slot = tx->slot[receiver];
+	struct outlet *o;
+
+	if (likely(slot != OUTLET_NONE))
+		o = &tx->outlets[slot];
+	else
+		o = tx_open_outlet(tx, receiver, ep);
+	o->m[o->n] = m;
+	o->len[o->n] = len;
+	o->n++;
+	o->work |= offload_is_needed(m, o->caps);
+	if (unlikely(o->n == BURST_MAX))
+		tx_flush_outlet(tx, o);
+}
+
+#endif /* DP_TX_H */

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <rte_lcore.h>
+#include <rte_malloc.h>
+#include <rte_prefetch.h>
+
+#include "dp/classify.h"
+#include "dp/deliver.h"
+#include "dp/worker.h"
+
+struct worker *worker_create(uint32_t index, unsigned int lcore, struct err *err)
+{
+	int socket = (int)rte_lcore_to_socket_id(lcore);
+	struct worker *w = rte_zmalloc_socket("worker", sizeof(*w), RTE_CACHE_LINE_SIZE, socket);
+
+	if (w == NULL) {
+		err_set(err, ENOMEM, "no memory on NUMA node %d for the worker on lcore %u", socket,
+			lcore);
+		return NULL;
+	}
+	w->index = index;
+	w->lcore = lcore;
+	w->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (w->epoll < 0 || stats_create(&w->stats, socket) != 0) {
+		err_set(err, errno, "worker on lcore %u: %s", lcore, strerror(errno));
+		worker_destroy(w);
+		return NULL;
+	}
+	flood_queues_init(&w->floods);
+	tx_init(&w->tx, (uint16_t)index, &w->stats);
+	return w;
+}
+
+void worker_destroy(struct worker *w)
+{
+	struct waiting_flood *f;
+
+	if (w == NULL)
+		return;
+	for (uint16_t port = 0; port < CONF_MAX_PORTS && w->floods.n > 0; port++) {
+		while ((f = flood_queue_first(&w->floods, port)) != NULL) {
+			rte_pktmbuf_free(f->m);
+			flood_queue_remove_first(&w->floods, port);
+		}
+	}
+	if (w->epoll >= 0)
+		close(w->epoll);
+	stats_destroy(&w->stats);
+	rte_free(w);
+}
+
+/* Headers may be split over segments anywhere: what parsing wants is then copied together. */
+static bool parse_one(struct pkt *p, const struct rte_mbuf *m)
+{
+	uint8_t copy[PKT_PARSE_LEN];
+	uint32_t want = RTE_MIN(m->pkt_len, (uint32_t)PKT_PARSE_LEN);
+	const uint8_t *bytes = rte_pktmbuf_mtod(m, const uint8_t *);
+
+	if (unlikely(m->data_len < want)) {
+		bytes = rte_pktmbuf_read(m, 0, want, copy);
+		if (bytes == NULL)
+			return false;
+	}
+	if (!pkt_parse(p, bytes, want, m->pkt_len))
+		return false;
+	p->gso = (m->ol_flags & RTE_MBUF_F_TX_TCP_SEG) != 0;
+	return true;
+}
+
+/** What one burst amounts to, for its counters. */
+struct parsed {
+	uint64_t bytes, groups;
+	uint16_t malformed;
+};
+
+/* Fills b->p; frames that are none are freed, and the burst closes up. */
+static struct parsed parse(struct burst *b)
+{
+	struct parsed sum = {0};
+	uint16_t n = 0;
+
+	for (uint16_t i = 0; i < RTE_MIN(b->n, 4); i++)
+		rte_prefetch0(rte_pktmbuf_mtod(b->m[i], void *));
+	for (uint16_t i = 0; i < b->n; i++) {
+		struct rte_mbuf *m = b->m[i];
+
+		if (i + 4 < b->n)
+			rte_prefetch0(rte_pktmbuf_mtod(b->m[i + 4], void *));
+		if (unlikely(!parse_one(&b->p[n], m))) {
+			rte_pktmbuf_free(m);
+			sum.malformed++;
+			continue;
+		}
+		b->m[n] = m;
+		sum.bytes += b->p[n].len;
+		sum.groups += pkt_is_group(&b->p[n]);
+		n++;
+	}
+	b->n = n;
+	return sum;
+}
+
+static void from_wire(struct worker *w, const struct source *src, struct burst *b)
+{
+	const struct fwd_port *port = &w->snapshot->ports[src->id];
+	struct iface_stats *row = &w->stats.ports[src->id];
+	struct parsed sum = parse(b);
+
+	stats_add(&row->rx_packets, b->n);
+	stats_add(&row->rx_bytes, sum.bytes);
+	stats_add(&row->rx_multicast, sum.groups);
+	if (unlikely(sum.malformed != 0))
+		stats_drop_rx(row, DROP_MALFORMED, sum.malformed);
+	classify_from_wire(port, b);
+	port->kind->from_wire(port, b);
+}
+
+static void from_vnic(struct worker *w, const struct source *src, struct burst *b)
+{
+	const struct fwd_vnic *self = &w->snapshot->vnics[src->id];
+	struct parsed sum = parse(b);
+
+	if (unlikely(sum.malformed != 0))
+		stats_drop_tx(&w->stats.vnics[src->id], DROP_MALFORMED, sum.malformed);
+	if (sum.groups != 0)
+		endpoint_hint(src->endpoint);
+	if (self->needs_hits)
+		classify_local(self->port, b);
+	self->kind->from_vnic(self, b);
+}
+
+static void from_host(struct worker *w, const struct source *src, struct burst *b)
+{
+	const struct fwd_port *port = &w->snapshot->ports[src->id];
+	struct parsed sum = parse(b);
+
+	if (unlikely(sum.malformed != 0))
+		stats_drop_tx(&w->stats.ports[src->id], DROP_MALFORMED, sum.malformed);
+	if (port->host_reach)
+		classify_local(port, b);
+	port->kind->from_host(port, b);
+}
+
+/* The one way of a burst: rx → parse → classify → decide → deliver. */
+static void poll_source(struct worker *w, const struct source *src)
+{
+	struct burst *b = &w->burst;
+
+	b->n = endpoint_rx(src->endpoint, src->queue, b->m, WORKER_BURST);
+	if (b->n == 0)
+		return;
+	switch (src->side) {
+	case FROM_WIRE:
+		from_wire(w, src, b);
+		break;
+	case FROM_VNIC:
+		from_vnic(w, src, b);
+		break;
+	default:
+		from_host(w, src, b);
+	}
+	deliver(w, src, b);
+}
+
+static void poll_waiting(struct worker *w)
+{
+	struct epoll_event events[WORKER_EVENTS];
+	int n = epoll_wait(w->epoll, events, WORKER_EVENTS, 0);
+
+	for (int i = 0; i < n; i++) {
+		struct source src;
+
+		if (snapshot_source(w->snapshot, events[i].data.u64, &src))
+			poll_source(w, &src);
+	}
+}
+
+void worker_poll(struct worker *w, const struct snapshot *s)
+{
+	const struct plan *plan = &s->plans[w->index];
+
+	w->snapshot = s;
+	w->slow_copies = WORKER_SLOW_COPIES;
+	deliver_waiting(w);
+	for (uint32_t i = 0; i < plan->n_polled; i++)
+		poll_source(w, &plan->sources[i]);
+	if (plan->n_polled < plan->n)
+		poll_waiting(w);
+	tx_flush(&w->tx);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A worker: one thread's share of the data path. A turn (worker_poll()) takes a
+ * burst from each of its sources through the stages
+ *
+ *   rx burst → parse → classify → decide → deliver → complete offloads → tx burst
+ *
+ * All that a worker writes is its own, on its own NUMA node. It reads the
+ * snapshot that was published when its turn began, and nothing else that main
+ * writes.
+ */
+#ifndef DP_WORKER_H
+#define DP_WORKER_H
+
+#include "dp/flood_queue.h"
+#include "dp/stats.h"
+#include "dp/tx.h"
+#include "fwd/kind.h"
+#include "fwd/snapshot.h"
+
+#define WORKER_BURST  32 /**< frames taken from a source at a time */
+#define WORKER_EVENTS 32 /**< waiting sources served in a turn */
+
+/**
+ * Copies that a turn may make to endpoints that cost a system call each (some 1,450
+ * cycles, measured); what a flood needs beyond that waits for the next turns.
+ */
+#define WORKER_SLOW_COPIES 32
+
+struct worker {
+	const struct snapshot *snapshot; /**< this turn's */
+	uint32_t index;                  /**< also its tx queue number and plan */
+	unsigned int lcore;
+	int epoll;                       /**< descriptors of waiting sources; main adds and removes */
+	uint32_t slow_copies;            /**< left in this turn */
+	struct burst burst;
+	struct tx tx;
+	struct flood_queues floods;
+	struct stats stats;
+};
+
+/** Makes worker @p index on the NUMA node of @p lcore. NULL with @p err. Main. */
+struct worker *worker_create(uint32_t index, unsigned int lcore, struct err *err);
+
+/** Frees @p w and the frames that still wait in it; its thread has ended. Main. */
+void worker_destroy(struct worker *w);
+
+/** One turn on @p s. The worker's thread, or a test in its place. Never blocks. */
+void worker_poll(struct worker *w, const struct snapshot *s);
+
+#endif /* DP_WORKER_H */

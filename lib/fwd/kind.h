@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A kind: the semantics of a vnic, one file each. A burst has one kind and one
+ * side, so a worker makes one indirect call a burst; inside, the kind's loop
+ * runs its inlined decision over plain values. Decisions see no mbuf, hash, lock
+ * or clock.
+ */
+#ifndef FWD_KIND_H
+#define FWD_KIND_H
+
+#include "fwd/fwd.h"
+
+#define BURST_MAX 64
+
+/** Frames on their way through a turn: mbufs for the stages before and after, values for the decision. */
+struct burst {
+	uint16_t n;
+	struct rte_mbuf *m[BURST_MAX];
+	struct pkt p[BURST_MAX];
+	struct hit h[BURST_MAX];
+	struct verdict v[BURST_MAX];
+};
+
+struct kind {
+	const char *name;
+	/** Frames that the port received. Writes b->v. Worker. */
+	void (*from_wire)(const struct fwd_port *port, struct burst *b);
+	/** Frames that the owner of @p self sent. */
+	void (*from_vnic)(const struct fwd_vnic *self, struct burst *b);
+	/** Frames that the port's own stack sent. */
+	void (*from_host)(const struct fwd_port *port, struct burst *b);
+	/** Does from_vnic() for @p self read hits? Asked when the snapshot is built; main. */
+	bool (*needs_hits)(const struct fwd_vnic *self);
+};
+
+extern const struct kind macvlan_kind;
+extern const struct kind veth_kind;
+
+/** The kind that vnics of @p type follow; NULL: not in this version. */
+const struct kind *kind_of(enum vnic_type type);
+
+/** The verdict of a whole burst. */
+static inline void burst_drop(struct burst *b, enum drop_reason reason)
+{
+	for (uint16_t i = 0; i < b->n; i++)
+		b->v[i] = verdict_drop(reason);
+}
+
+/** The kind of a port without vnics: everything is the host's. */
+extern const struct kind none_kind;
+
+/**
+ * Frames of the wire, or of the host, that no vnic takes: the host's share (Linux:
+ * RX_HANDLER_PASS). A verdict for unicast.
+ */
+static inline struct verdict verdict_pass(const struct fwd_port *port, const struct pkt *p)
+{
+	bool own = p->dst == port->mac;
+
+	if (!port->has_host)
+		return verdict_drop(own ? DROP_NO_HOST : DROP_NO_OWNER);
+	if (!own && !port->host_promisc)
+		return verdict_drop(DROP_OTHER_HOST);
+	return (struct verdict){.op = VERDICT_HOST};
+}
+
+/**
+ * Refusals of the kernel that concern several vnics of a configuration: passthru
+ * exclusive, MAC in use, kinds mixed on a port. Adds to @p es with the kernel's errno.
+ * Pure; main.
+ */
+void kinds_check(const struct conf *c, struct errors *es);
+
+#endif /* FWD_KIND_H */

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * veth: what one end sends, the other receives. No address, tag or group is looked
+ * at (Linux: drivers/net/veth.c; docs/semantics.md). There is no port, so nothing
+ * comes from a wire or a host.
+ */
+#include "fwd/kind.h"
+
+static inline struct verdict from_vnic_one(const struct fwd_vnic *self, const struct pkt *p)
+{
+	if (self->spoofcheck != SPOOFCHECK_OFF && p->src != self->mac)
+		return verdict_drop(DROP_SPOOFED);
+	if (p->len > self->peer->mtu + FWD_MTU_OVERHEAD && !p->gso)
+		return verdict_drop(DROP_TOO_LONG);
+	return verdict_vnic(self->peer->id);
+}
+
+static void from_vnic(const struct fwd_vnic *self, struct burst *b)
+{
+	if (!self->up) {
+		burst_drop(b, DROP_VNIC_DOWN);
+	} else if (!self->carrier) { /* the peer is down */
+		burst_drop(b, DROP_NO_CARRIER);
+	} else {
+		for (uint16_t i = 0; i < b->n; i++)
+			b->v[i] = from_vnic_one(self, &b->p[i]);
+	}
+}
+
+static bool needs_hits(const struct fwd_vnic *self)
+{
+	(void)self;
+	return false;
+}
+
+const struct kind veth_kind = {
+	.name = "veth",
+	.from_vnic = from_vnic,
+	.needs_hits = needs_hits,
+};
