@@ -21,25 +21,29 @@
 #include "net/ip.h"
 #include "net/mac.h"
 
-#define CONF_MAX_PORTS    64
-#define CONF_MAX_VNICS    65000
-#define CONF_MAX_WORKERS  128
-#define CONF_NAME_LEN     32   /**< a name with its NUL */
-#define CONF_MIN_MTU      68   /**< Linux: ETH_MIN_MTU */
-#define CONF_MAX_MTU      65535
-#define CONF_MAX_QUEUES   64
-#define CONF_DEFAULT_BCQUEUELEN 1000 /**< Linux: MACVLAN_DEFAULT_BC_QUEUE_LEN, drivers/net/macvlan.c */
+#define CONF_MAX_PORTS		64
+#define CONF_MAX_VNICS		65000
+#define CONF_MAX_WORKERS	128
+#define CONF_MAX_ADDRESSES	(1u << 20) /**< of all vnics together: `count` multiplies them */
+#define CONF_MAX_FILE		(16u << 20) /**< bytes of a vnic.ini */
+#define CONF_MAX_ERRORS		1000 /**< told of one file; then conf_load() gives up */
+#define CONF_NAME_LEN		32 /**< a name with its NUL */
+#define CONF_MIN_MTU		68 /**< Linux: ETH_MIN_MTU */
+#define CONF_MAX_MTU		65535
+#define CONF_MAX_QUEUES		64
+#define CONF_DEFAULT_BCQUEUELEN 1000 /**< Linux: MACVLAN_DEFAULT_BC_QUEUE_LEN */
 
 enum endpoint_type { ENDPOINT_NONE, ENDPOINT_DEV, ENDPOINT_TAP, ENDPOINT_VHOST };
 
 /** `TYPE:TARGET[,key=value…]`, taken apart (interface.md §2). */
 struct endpoint_conf {
 	enum endpoint_type type;
-	const char *spec;    /**< as written, after %d was filled in; what `show` tells */
-	const char *target;  /**< dev: devargs with all their keys; tap: interface name; vhost: path; none: "" */
-	const char *netns;   /**< tap: name, PID or absolute path; NULL: our own namespace */
-	uint16_t queues;     /**< tap, vhost: `queues=`; 0: not given */
-	bool client;         /**< vhost: client=1 */
+	const char *spec; /**< as written, after %d was filled in; what `show` tells */
+	/** dev: devargs with all their keys; tap: interface name; vhost: path; none: "" */
+	const char *target;
+	const char *netns; /**< tap: name, PID or absolute path; NULL: our own namespace */
+	uint16_t queues; /**< tap, vhost: `queues=`; 0: not given */
+	bool client; /**< vhost: client=1 */
 };
 
 enum promisc { PROMISC_AUTO, PROMISC_OFF, PROMISC_ON };
@@ -54,9 +58,9 @@ struct port_conf {
 	const char *name;
 	int line; /**< of its section header; 0 when it came from vnicctl */
 	struct endpoint_conf device;
-	uint64_t mac;     /**< 0: auto, the device's own */
-	uint32_t mtu;     /**< default 1500 */
-	uint16_t queues;  /**< rx queues; 0: auto, one per worker where the device can */
+	uint64_t mac; /**< 0: auto, the device's own */
+	uint32_t mtu; /**< default 1500 */
+	uint16_t queues; /**< rx queues; 0: auto, one per worker where the device can */
 	struct lcore_set workers;
 	enum promisc promisc;
 	bool has_host;
@@ -85,10 +89,10 @@ enum vnic_mode {
 
 /** `flags =`; macvlan's two, then ipvlan's three. */
 #define VNIC_F_NOPROMISC (1u << 0)
-#define VNIC_F_NODST     (1u << 1)
-#define VNIC_F_BRIDGE    (1u << 2)
-#define VNIC_F_PRIVATE   (1u << 3)
-#define VNIC_F_VEPA      (1u << 4)
+#define VNIC_F_NODST	 (1u << 1)
+#define VNIC_F_BRIDGE	 (1u << 2)
+#define VNIC_F_PRIVATE	 (1u << 3)
+#define VNIC_F_VEPA	 (1u << 4)
 
 enum spoofcheck { SPOOFCHECK_OFF, SPOOFCHECK_MAC, SPOOFCHECK_IP };
 enum multicast { MULTICAST_AUTO, MULTICAST_ALL, MULTICAST_LIST };
@@ -101,9 +105,10 @@ struct vnic_conf {
 	enum vnic_type type;
 	enum vnic_mode mode;
 	uint32_t flags; /**< VNIC_F_… */
-	uint64_t mac;   /**< always set; the default is made from port and name (ipvlan, passthru: 0, the port's) */
+	/** Always set; the default is made from port and name (ipvlan, passthru: 0, the port's). */
+	uint64_t mac;
 	bool mac_given; /**< written by the operator */
-	uint32_t mtu;   /**< 0: the port's (veth: 1500) */
+	uint32_t mtu; /**< 0: the port's (veth: 1500) */
 	const struct ip_range *addresses;
 	size_t n_addresses;
 	const uint64_t *sources; /**< source mode's allow list, as written, without doubles */
@@ -122,11 +127,11 @@ struct vnic_conf {
 };
 
 struct global_conf {
-	const char *control;  /**< socket path; default /run/dpdk-vnic.sock */
-	const char *metrics;  /**< "ADDR:PORT", or NULL: off */
+	const char *control; /**< socket path; default /run/dpdk-vnic.sock */
+	const char *metrics; /**< "ADDR:PORT", or NULL: off */
 	bool idle_adaptive;
-	uint32_t mbufs;       /**< per NUMA node; 0: auto */
-	uint32_t mbuf_size;   /**< data room with headroom; default 2176 */
+	uint32_t mbufs; /**< per NUMA node; 0: auto */
+	uint32_t mbuf_size; /**< data room with headroom; default 2176 */
 };
 
 struct conf {
@@ -135,7 +140,8 @@ struct conf {
 	size_t n_ports;
 	struct vnic_conf *vnics;
 	size_t n_vnics;
-	struct arena *arena; /**< conf.c's own */
+	struct arena *arena; /**< conf.c's own; NULL in a conf that a test made by hand */
+	struct names *names; /**< conf.c's own, for the getters; NULL: they search */
 };
 
 /**
@@ -143,11 +149,13 @@ struct conf {
  * between sections, and what this build can't do yet. Every error of the file is
  * added to @p es, in the order of lines.
  * What the kernel would refuse of the combination (a second vnic on a passthru
- * port, a MAC in use) is kinds_check()'s (lib/fwd/kinds.h), on the result.
+ * port, a MAC in use) is kinds_check()'s (lib/fwd/kind.h), on the result.
+ * @param path  also becomes es->file where that is NULL, and must then outlive @p es
  * @return the conf, to be freed by the caller, or NULL when an error was added
  */
 struct conf *conf_load(const char *path, struct errors *es);
 
+/** @p c may be NULL. */
 void conf_free(struct conf *c);
 
 /** Getters: a pointer into @p c, or NULL. Constant time: a reload asks for every name. */

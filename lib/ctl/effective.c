@@ -284,7 +284,9 @@ static void ask_filter(struct port_rt *p, struct wanted *w)
 		.promisc = w->promisc,
 		.allmulti = w->allmulti,
 	};
-	p->filtered = endpoint_set_filter(p->wire.endpoint, &f) && !f.promisc;
+	p->filtered = endpoint_set_filter(p->wire.endpoint, &f);
+	/* Asked for no address but its own, no device has a reason to go promiscuous. */
+	p->filtered = !f.promisc && (p->filtered || f.n_macs == 0);
 	p->allmulti = f.allmulti;
 }
 
@@ -357,7 +359,7 @@ void effective_port(const struct port_rt *p, struct port_in *in)
 			.mtu = p->mtu,
 			.carrier = p->carrier,
 			.has_host = host,
-			.host_promisc = host && p->host.state.promisc,
+			.host_promisc = host && (!is_owned(&p->host) || p->host.state.promisc),
 			.host_reach = p->conf->host_reach,
 			.wire = p->wire.endpoint,
 			.host = p->host.endpoint,

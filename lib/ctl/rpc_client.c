@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -13,6 +14,8 @@
 #define MIN_PROGRESS ((size_t)1 << 20)
 /** Answers up to this size are never refused for want of room: errors and "done" get through. */
 #define SMALL_REPLY ((size_t)16 << 10)
+/** After an answer of this size memory goes back to the system. */
+#define LONG_REPLY ((size_t)4 << 20)
 
 void rpc_client_free(struct rpc_client *c)
 {
@@ -100,6 +103,9 @@ static void client_say(struct rpc_client *c, json_t *answer)
 	struct evbuffer *buf = answer_to_buffer(c->rpc, answer);
 
 	json_decref(answer);
+	/* 60,000 vnics are 30 MB of text, but ten times that as jansson's objects: not to keep. */
+	if (buf != NULL && evbuffer_get_length(buf) >= LONG_REPLY)
+		malloc_trim(0);
 	if (buf == NULL) {
 		c->closing = true; /* no memory: it learns from the end of the stream */
 		return;

@@ -32,8 +32,8 @@
 #define OFFLOAD_MAX_SEGS 256
 
 /** The flags that ask for work. */
-#define OFFLOAD_TX_FLAGS                                                                           \
-	(RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_IP_CKSUM |                  \
+#define OFFLOAD_TX_FLAGS                                                          \
+	(RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_IP_CKSUM | \
 	 RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IPV6)
 
 /**
@@ -45,11 +45,20 @@ static inline bool offload_is_needed(const struct rte_mbuf *m, uint32_t caps);
 /**
  * Makes @p m fit for an egress with @p caps: cuts super-frames, completes
  * checksums, copies what is shared or chained where the egress bears neither.
- * Consumes @p m in every case.
- * @param pool  for segments and copies
+ * Consumes @p m in every case; a frame that is shared stays what it was for its other owners.
+ *
+ * Left to the egress is what it can finish (super-frames: TSO and CSUM; transport
+ * checksums: CSUM). If it then writes pseudo headers into the frame, as every
+ * egress without CSUM_ANY is taken to do, Ethernet to transport header lie in the first
+ * segment, unshared. An IPv4 header checksum is always completed here, but in a super-frame that
+ * the egress cuts. What is completed has no flags left. The bytes behind the IP packet's own
+ * length are padding: they are not in checksums, nor in segments.
+ * @param pool  for segments and copies; what doesn't fit one of its mbufs is chained
  * @param out   the frames to send, in order; @p max of them at most (OFFLOAD_MAX_SEGS suffices)
- * @return how many; or -EINVAL: the metadata contradicts the frame; -ENOBUFS: no mbufs. Then nothing is
- *         in @p out and @p m is freed.
+ * @return how many; or with nothing in @p out and @p m freed:
+ *         -EINVAL: the metadata contradicts the frame, or it would be more than OFFLOAD_MAX_SEGS;
+ *         -EMSGSIZE: longer than one mbuf and the egress lacks MULTI_SEGS, or more than @p max;
+ *         -ENOBUFS: no mbufs
  */
 int offload_finish(struct rte_mbuf *m, uint32_t caps, struct rte_mempool *pool,
 		   struct rte_mbuf **out, unsigned int max);

@@ -59,6 +59,7 @@ struct endpoint_args {
 };
 
 struct endpoint_ops;
+struct endpoint_rx_count;
 
 /** The part that all types share; a type embeds it as its first member. */
 struct endpoint {
@@ -73,6 +74,10 @@ struct endpoint {
 	int socket;            /**< NUMA node of the device; SOCKET_ID_ANY (-1): none */
 	struct rte_mempool *pool; /**< of that node: received frames, copies, segments */
 	uint8_t hint;          /**< worker: w, main: rw (relaxed); see endpoint_hint() */
+	struct endpoint_rx_count *rx_counts; /**< [n_rx_queues] or NULL (types.h); worker: w, any: ro (relaxed) */
+	uint16_t n_rx_counts;
+	uint64_t dev_missed;    /**< the device's own counts, as of the last endpoint_refresh(); main: w, any: ro */
+	uint64_t dev_no_buffer;
 };
 
 /** What the far side of an endpoint did; main copies it out with endpoint_get_state(). */

@@ -52,5 +52,7 @@ uint32_t ip_range_count(const struct ip_range *r);
 struct ip_addr ip_addr_add(struct ip_addr a, uint32_t n);
 /** Like memcmp: IPv4 before IPv6, then by value. */
 int ip_addr_cmp(const struct ip_addr *a, const struct ip_addr *b);
+/** May a host have it? Neither multicast, broadcast, reserved (240/4), nor "this" (0/8, ::). */
+bool ip_addr_is_unicast(const struct ip_addr *a);
 
 #endif /* NET_IP_H */

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "conf/load.h"
+
+bool load_is_full(const struct load *ld)
+{
+	return ld->n_errors > CONF_MAX_ERRORS;
+}
+
+__attribute__((format(printf, 6, 0))) static void verror(struct load *ld, int line, int code,
+							 const struct section *s, const char *key,
+							 const char *fmt, va_list ap)
+{
+	char text[sizeof(((struct error *)NULL)->text)];
+
+	if (ld->n_errors++ >= CONF_MAX_ERRORS)
+		return;
+	vsnprintf(text, sizeof(text), fmt, ap);
+	errors_add(ld->es, line, code, s != NULL ? s->title : NULL, key, "%s", text);
+}
+
+void load_error(struct load *ld, int line, int code, const struct section *s, const char *key,
+		const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	verror(ld, line, code, s, key, fmt, ap);
+	va_end(ap);
+}
+
+void load_bad(struct load *ld, struct entry *e, int code, const char *fmt, ...)
+{
+	va_list ap;
+
+	e->bad = true;
+	va_start(ap, fmt);
+	verror(ld, e->line, code, &ld->sections[e->section], e->key, fmt, ap);
+	va_end(ap);
+}
+
+void load_bad_key(struct load *ld, const struct section *s, const char *key, int code,
+		  const char *fmt, ...)
+{
+	struct entry *e = load_entry(ld, s, key);
+	va_list ap;
+
+	if (e != NULL)
+		e->bad = true;
+	va_start(ap, fmt);
+	verror(ld, e != NULL ? e->line : s->line, code, s, key, fmt, ap);
+	va_end(ap);
+}
+
+struct entry *load_entry(const struct load *ld, const struct section *s, const char *key)
+{
+	const uint32_t *i = names_find(ld->index, (uint32_t)(s - ld->sections), key);
+
+	return i != NULL ? &ld->entries[*i] : NULL;
+}
+
+bool load_entry_is_bad(const struct load *ld, const struct section *s, const char *key)
+{
+	const struct entry *e = load_entry(ld, s, key);
+
+	return e != NULL && e->bad;
+}
+
+static void run_stages(struct load *ld, const char *path, bool refuse_later)
+{
+	if (lines_read(ld, path) != 0 || values_read(ld) != 0)
+		return;
+	grammar_read(ld);
+	if (load_is_full(ld))
+		return;
+	expand_all(ld);
+	refs_check(ld);
+	if (refuse_later)
+		later_refuse(ld);
+}
+
+struct conf *load_file(const char *path, struct errors *es, bool refuse_later)
+{
+	struct load ld = {.es = es};
+	struct conf *c;
+
+	if (es->file == NULL)
+		es->file = path;
+	ld.scratch = arena_create();
+	ld.index = names_create(ld.scratch);
+	ld.c = conf_create();
+	c = ld.c;
+	run_stages(&ld, path, refuse_later);
+	arena_destroy(ld.scratch);
+	errors_sort(es);
+	if (load_is_full(&ld))
+		errors_add(es, 0, EINVAL, NULL, NULL, "has more errors; only %d are shown",
+			   CONF_MAX_ERRORS);
+	if (ld.n_errors == 0)
+		return c;
+	conf_free(c);
+	return NULL;
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A tap: a kernel netdev on /dev/net/tun, made inside its namespace. What tap*.c and
+ * watch*.c share; nobody else includes it.
+ *
+ *   tap.c         the operations of endpoint.h
+ *   tap_device.c  the netdev: made, configured, asked
+ *   tap_io.c      frames
+ *   watch*.c      what its owner and its namespace do
+ *
+ * A tap outlives its netdev: the namespace may not be there yet, or go and come back.
+ * Workers must not notice more than silence, so a queue's descriptor keeps its number
+ * from open to close and only what it names is exchanged, with dup3(): the netdev's
+ * queue, or, while there is none, a socket that has nothing to read and takes nothing.
+ * A worker in the middle of a system call keeps the old file alive until it is through.
+ *
+ * Fields are main's, save those marked; the reaper may close a tap that no worker
+ * knows any more (watch.h has the lock).
+ */
+#ifndef ENDPOINT_TAP_H
+#define ENDPOINT_TAP_H
+
+#include <sys/queue.h>
+#include <sys/uio.h>
+
+#include "endpoint/netns.h"
+#include "endpoint/tap_link.h"
+#include "endpoint/types.h"
+
+/** The longest frame a tap hands out: 64 KiB of IP behind an Ethernet header with tags; and then some, to tell longer ones. */
+#define TAP_MAX_FRAME (65536 + 128)
+/** More groups than that and their owner gets them all. */
+#define TAP_MAX_GROUPS 4096
+#define TAP_MAX_QUEUES CONF_MAX_QUEUES
+
+/** One queue: a descriptor, and what its worker receives into. */
+struct __rte_cache_aligned tap_queue {
+	int fd; /**< the number never changes; main exchanges what is behind it */
+	uint16_t room; /**< bytes a mbuf takes */
+	uint16_t n_chain; /**< mbufs that hold TAP_MAX_FRAME */
+	struct iovec *iov; /**< [1 + n_chain]; worker */
+	struct rte_mbuf **chain; /**< [n_chain]; worker, empty between calls */
+};
+
+/** What the netdev is to be like whenever it is made; the owner may change it later. */
+struct tap_want {
+	char ifname[IFNAMSIZ];
+	uint64_t mac; /**< 0: the kernel's random one */
+	uint32_t mtu;
+	bool up;
+	bool carrier;
+	struct ip_prefix *addresses;
+	size_t n_addresses;
+};
+
+enum tap_where {
+	TAP_ABSENT, /**< no netdev; `reason` says why */
+	TAP_HOME, /**< in the namespace it was made in, followed by netlink */
+	TAP_MOVED, /**< its owner took it to another namespace: asked now and then */
+};
+
+struct watch_ns;
+struct watch_place;
+
+struct tap {
+	struct endpoint ep; /**< first */
+	uint16_t n_queues;
+	struct tap_queue *queues;
+	uint64_t tx_refused; /**< frames that the kernel will never take; workers: add (relaxed) */
+	struct tap_want want;
+	/* As told by tap_get_state(). */
+	enum tap_where where;
+	struct tap_link link;
+	uint64_t *groups; /**< sorted */
+	size_t n_groups, cap_groups;
+	bool all_groups; /**< too many to list, or unknown */
+	char reason[200]; /**< of TAP_ABSENT */
+	bool deleted; /**< by its owner: not made anew until somebody asks */
+	/* The watch's. */
+	struct watch_place *place;
+	struct watch_ns *ns; /**< TAP_HOME only */
+	struct tap_link fresh; /**< told by netlink since */
+	bool has_fresh;
+	bool seen; /**< in a dump that is under way */
+	bool is_changed;
+	uint64_t retry_tick;
+	uint64_t *gather; /**< groups being read: [cap_gather] */
+	size_t n_gather, cap_gather;
+	TAILQ_ENTRY(tap) all, changed;
+	TAILQ_ENTRY(tap) at_place;
+	LIST_ENTRY(tap) in_ns, in_bucket; /**< TAP_HOME; the second by namespace and ifindex */
+};
+
+/* ---- tap_device.c: main ---------------------------------------------------- */
+
+/** A harmless file on every queue's number; for a tap just allocated. 0 or -errno. */
+int tap_park_new(struct tap *t, struct err *err);
+
+/** Makes the netdev of @p t in namespace @p nsfd and puts it behind the queues. 0 with t->link and t->where, or -errno. */
+int tap_make(struct tap *t, int nsfd, struct err *err);
+
+/** Takes the netdev from behind the queues; it is gone soon after. */
+void tap_park(struct tap *t);
+
+/** The namespace that the netdev is in now, for the caller to close; -errno: there is no netdev. */
+int tap_open_netns(const struct tap *t);
+
+/** Asks the kernel how the netdev is now, wherever it is. 0 or -errno. */
+int tap_ask(const struct tap *t, struct tap_link *l);
+
+/** Is there a netdev behind the queues? Renamed or moved counts. */
+bool tap_has_device(const struct tap *t);
+
+int tap_apply_mac(struct tap *t, uint64_t mac, struct err *err);
+int tap_apply_mtu(struct tap *t, uint32_t mtu, struct err *err);
+int tap_apply_up(struct tap *t, bool up, struct err *err);
+void tap_apply_carrier(struct tap *t);
+/** Removes @p old, adds @p new, leaves what is in both. */
+int tap_apply_addresses(struct tap *t, const struct ip_prefix *old, size_t n_old,
+			const struct ip_prefix *new, size_t n_new, struct err *err);
+
+/* ---- tap_io.c: workers ------------------------------------------------------ */
+
+uint16_t tap_rx(struct endpoint *ep, uint16_t queue, struct rte_mbuf **m, uint16_t n);
+uint16_t tap_tx(struct endpoint *ep, uint16_t queue, struct rte_mbuf **m, uint16_t n);
+
+static inline struct tap *tap_of(struct endpoint *ep)
+{
+	return (struct tap *)ep;
+}
+
+static inline const struct tap *tap_of_const(const struct endpoint *ep)
+{
+	return (const struct tap *)ep;
+}
+
+#endif /* ENDPOINT_TAP_H */

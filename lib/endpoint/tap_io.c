@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A tap's frames: one system call each, straight from and to the mbufs. Workers. */
+#include <errno.h>
+#include <limits.h>
+#include <sys/uio.h>
+
+#include <rte_ether.h>
+
+#include "endpoint/csum_field.h"
+#include "endpoint/tap.h"
+#include "endpoint/vnet_hdr.h"
+
+#define TCP_FLAGS_AT 13
+#define TCP_CWR	     0x80
+
+/* ---- from the kernel -------------------------------------------------------- */
+
+/* Puts fresh mbufs into places [0, n) of the chain; false: there are none. */
+static bool refill(struct tap *t, struct tap_queue *q, uint16_t n)
+{
+	if (rte_pktmbuf_alloc_bulk(t->ep.pool, q->chain, n) != 0)
+		return false;
+	for (uint16_t i = 0; i < n; i++)
+		q->iov[1 + i] = (struct iovec){rte_pktmbuf_mtod(q->chain[i], void *), q->room};
+	return true;
+}
+
+/* Ties the first mbufs of the chain to one frame of @p len bytes; how many. */
+static uint16_t tie(struct tap_queue *q, uint32_t len)
+{
+	struct rte_mbuf *head = q->chain[0];
+	uint32_t left = len;
+	uint16_t used = 0;
+
+	while (left > 0) {
+		struct rte_mbuf *seg = q->chain[used];
+		uint16_t part = (uint16_t)RTE_MIN(left, (uint32_t)q->room);
+
+		seg->data_len = part;
+		left -= part;
+		used++;
+		seg->next = left > 0 ? q->chain[used] : NULL;
+	}
+	head->pkt_len = len;
+	head->nb_segs = used;
+	return used;
+}
+
+/* A frame that won't be handed out: its mbufs are as fresh again. */
+static void untie(struct tap_queue *q, uint16_t used)
+{
+	for (uint16_t i = 0; i < used; i++)
+		q->chain[i]->next = NULL;
+	q->chain[0]->nb_segs = 1;
+}
+
+static void set_work(struct rte_mbuf *m, const struct vnet_work *w)
+{
+	if (w->csum == VNET_CSUM_NONE)
+		return;
+	if (w->csum == VNET_CSUM_ANY) {
+		m->ol_flags |= offload_csum_flag;
+		*csum_field(m) = (struct csum_field){w->csum_start, w->csum_offset};
+		return;
+	}
+	m->l2_len = w->l2_len;
+	m->l3_len = w->l3_len;
+	m->ol_flags |= w->csum == VNET_CSUM_TCP ? RTE_MBUF_F_TX_TCP_CKSUM : RTE_MBUF_F_TX_UDP_CKSUM;
+	m->ol_flags |= w->ip == 4 ? RTE_MBUF_F_TX_IPV4 : RTE_MBUF_F_TX_IPV6;
+	if (w->tso == 0)
+		return;
+	m->l4_len = w->l4_len;
+	m->tso_segsz = w->tso;
+	m->ol_flags |= RTE_MBUF_F_TX_TCP_SEG;
+	if (w->ip == 4)
+		m->ol_flags |= RTE_MBUF_F_TX_IP_CKSUM;
+}
+
+/* Makes a frame of what readv() put into the chain; mbufs used, 0: it was refused and counted. */
+static uint16_t make_frame(struct tap_queue *q, const struct virtio_net_hdr *h, uint32_t len,
+			   struct endpoint_rx_count *count)
+{
+	struct rte_mbuf *m = q->chain[0];
+	struct vnet_work work;
+	uint16_t used;
+
+	/* A full chain may be a longer frame's beginning: the kernel doesn't tell. */
+	if (len < RTE_ETHER_HDR_LEN || len >= (uint32_t)q->n_chain * q->room) {
+		endpoint_count(&count->malformed, 1);
+		return 0;
+	}
+	used = tie(q, len);
+	if (vnet_hdr_read(h, rte_pktmbuf_mtod(m, const uint8_t *), m->data_len, len, &work) != 0) {
+		endpoint_count(&count->bad_offload, 1);
+		untie(q, used);
+		return 0;
+	}
+	set_work(m, &work);
+	return used;
+}
+
+uint16_t tap_rx(struct endpoint *ep, uint16_t queue, struct rte_mbuf **m, uint16_t n)
+{
+	struct tap *t = tap_of(ep);
+	struct tap_queue *q = &t->queues[queue % t->n_queues];
+	struct endpoint_rx_count *count = &ep->rx_counts[queue % t->n_queues];
+	struct virtio_net_hdr h;
+	uint16_t missing = q->n_chain; /* from the front of the chain */
+	uint16_t got = 0;
+
+	q->iov[0] = (struct iovec){&h, sizeof(h)};
+	for (uint16_t reads = 0; reads < n; reads++) {
+		ssize_t r;
+
+		if (missing > 0 && !refill(t, q, missing)) {
+			endpoint_count(&count->no_buffer, 1);
+			break;
+		}
+		missing = 0;
+		r = readv(q->fd, q->iov, 1 + q->n_chain);
+		if (r < (ssize_t)sizeof(h))
+			break;
+		missing = make_frame(q, &h, (uint32_t)r - (uint32_t)sizeof(h), count);
+		if (missing > 0)
+			m[got++] = q->chain[0];
+	}
+	rte_pktmbuf_free_bulk(q->chain + missing, (unsigned int)(q->n_chain - missing));
+	return got;
+}
+
+/* ---- to the kernel ---------------------------------------------------------- */
+
+/* Whether a super-frame's first segment alone may carry CWR stands in its TCP header. */
+static bool has_cwr(const struct rte_mbuf *m)
+{
+	uint32_t at = (uint32_t)m->l2_len + m->l3_len + TCP_FLAGS_AT;
+
+	return at < m->data_len &&
+	       (*rte_pktmbuf_mtod_offset(m, const uint8_t *, at) & TCP_CWR) != 0;
+}
+
+static void get_work(const struct rte_mbuf *m, struct vnet_work *w)
+{
+	uint64_t l4 = m->ol_flags & RTE_MBUF_F_TX_L4_MASK;
+
+	*w = (struct vnet_work){0};
+	if (m->ol_flags & RTE_MBUF_F_TX_TCP_SEG || l4 == RTE_MBUF_F_TX_TCP_CKSUM) {
+		w->csum = VNET_CSUM_TCP;
+	} else if (l4 == RTE_MBUF_F_TX_UDP_CKSUM) {
+		w->csum = VNET_CSUM_UDP;
+	} else if (m->ol_flags & offload_csum_flag) {
+		const struct csum_field *f =
+			RTE_MBUF_DYNFIELD(m, offload_csum_offset, const struct csum_field *);
+
+		w->csum = VNET_CSUM_ANY;
+		w->csum_start = f->start;
+		w->csum_offset = f->offset;
+		return;
+	} else {
+		return;
+	}
+	w->l2_len = m->l2_len;
+	w->l3_len = m->l3_len;
+	w->ip = m->ol_flags & RTE_MBUF_F_TX_IPV6 ? 6 : 4;
+	if (!(m->ol_flags & RTE_MBUF_F_TX_TCP_SEG))
+		return;
+	w->l4_len = m->l4_len;
+	w->tso = m->tso_segsz;
+	w->ecn = has_cwr(m);
+}
+
+/* 0: written; EAGAIN: not now; else this frame can't be written, ever. */
+static int write_frame(int fd, const struct rte_mbuf *m)
+{
+	struct iovec iov[IOV_MAX];
+	struct virtio_net_hdr h;
+	struct vnet_work work;
+	int n = 1;
+
+	if (m->nb_segs >= IOV_MAX)
+		return EMSGSIZE;
+	get_work(m, &work);
+	vnet_hdr_write(&h, &work);
+	iov[0] = (struct iovec){&h, sizeof(h)};
+	for (const struct rte_mbuf *s = m; s != NULL && n < IOV_MAX; s = s->next)
+		iov[n++] = (struct iovec){rte_pktmbuf_mtod(s, void *), s->data_len};
+	if (writev(fd, iov, n) >= 0)
+		return 0;
+	/* What the frame itself is to blame for; all else (down, gone, out of memory) passes or concerns every frame. */
+	return errno == EINVAL || errno == EMSGSIZE || errno == EFAULT ? errno : EAGAIN;
+}
+
+uint16_t tap_tx(struct endpoint *ep, uint16_t queue, struct rte_mbuf **m, uint16_t n)
+{
+	struct tap *t = tap_of(ep);
+	/* Any thread may write to any queue's descriptor: the kernel keeps frames whole. */
+	int fd = t->queues[queue % t->n_queues].fd;
+	uint16_t i;
+
+	for (i = 0; i < n; i++) {
+		int ret = write_frame(fd, m[i]);
+
+		if (ret == EAGAIN)
+			break;
+		/* The frames behind one that can't be sent shall not pay for it. */
+		if (ret != 0)
+			__atomic_fetch_add(&t->tx_refused, 1, __ATOMIC_RELAXED);
+	}
+	rte_pktmbuf_free_bulk(m, i);
+	return i;
+}

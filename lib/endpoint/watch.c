@@ -1,0 +1,478 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "endpoint/watch.h"
+#include "endpoint/watch_closer.h"
+#include "endpoint/watch_tap.h"
+
+#define N_EVENTS     64
+#define MAX_ROUNDS   64 /* of N_EVENTS a turn; epoll tells of the rest again */
+#define HINT_MS	     10 /* between two looks at the workers' hints */
+#define ASKED_A_TICK 128 /* taps asked how they are, for what the kernel doesn't announce */
+#define MOVED_A_TICK 16 /* and of taps that were moved: each takes a helper thread */
+
+/* What epoll hands back for our own descriptors; namespaces hand back their address. */
+enum { SRC_WAKE = 1, SRC_TICK, SRC_SOON, SRC_INOTIFY, SRC_N };
+
+struct poller {
+	TAILQ_ENTRY(poller) next;
+	struct endpoint *ep;
+	bool is_changed;
+};
+
+static struct {
+	pthread_mutex_t lock;
+	bool is_open;
+	int wake, tick, soon, inotify;
+	int dir; /**< inotify's number for NETNS_DIR; -1: the folder isn't there yet */
+	int spare;
+	uint64_t hints_ready_ms;
+	uint64_t soonest_ms; /**< when something postponed is due; UINT64_MAX: nothing is */
+	bool has_hints, look_at_places, is_tick;
+	TAILQ_HEAD(, poller) pollers;
+} w;
+
+static void lock(void)
+{
+	pthread_mutex_lock(&w.lock);
+}
+
+static void unlock(void)
+{
+	pthread_mutex_unlock(&w.lock);
+}
+
+int watch_spare_fd(void)
+{
+	return w.spare;
+}
+
+/* ---- taps of this watch ------------------------------------------------------------- */
+
+int watch_add(struct tap *t, const char *netns, struct err *err)
+{
+	struct watch_place *p;
+	int ret = 0;
+
+	if (!w.is_open)
+		return err_set(err, EINVAL, "tap %s: the watch isn't open", t->want.ifname);
+	lock();
+	p = watch_place_get(netns, watch_taps.epoll, &watch_tap_events, err);
+	if (p == NULL) {
+		unlock();
+		return -err->code;
+	}
+	if (p->ns != NULL)
+		ret = watch_tap_make(t, p->ns, err);
+	else if (p->code == ENOENT || p->code == ENOTDIR || p->code == EINVAL)
+		/* `ip netns add` makes the name first and the namespace then: EINVAL passes. */
+		snprintf(t->reason, sizeof(t->reason), "%s", p->reason);
+	else
+		ret = err_set(err, p->code, "tap %s: %s", t->want.ifname, p->reason);
+	if (ret == 0) {
+		t->place = p;
+		TAILQ_INSERT_TAIL(&p->taps, t, at_place);
+		TAILQ_INSERT_TAIL(&watch_taps.all, t, all);
+		/* What it is like from the start is no change. */
+		watch_tap_unmark(t);
+	} else {
+		watch_place_put(p);
+	}
+	watch_wake();
+	unlock();
+	return ret;
+}
+
+void watch_remove(struct tap *t)
+{
+	lock();
+	if (t->place != NULL) {
+		watch_tap_unmark(t);
+		watch_ns_detach(t);
+		if (watch_taps.cursor == t)
+			watch_taps.cursor = TAILQ_NEXT(t, all);
+		TAILQ_REMOVE(&watch_taps.all, t, all);
+		TAILQ_REMOVE(&t->place->taps, t, at_place);
+		watch_place_put(t->place);
+		t->place = NULL;
+	}
+	unlock();
+}
+
+const char *watch_netns(const struct tap *t)
+{
+	return t->place != NULL ? t->place->spec : NULL;
+}
+
+int watch_make_again(struct tap *t, struct err *err)
+{
+	int ret = 0;
+
+	lock();
+	t->deleted = false;
+	if (t->where == TAP_ABSENT && t->place->ns != NULL)
+		ret = watch_tap_make(t, t->place->ns, err);
+	watch_wake();
+	unlock();
+	return ret;
+}
+
+bool watch_refresh(struct tap *t)
+{
+	struct tap_link link;
+	bool differs;
+
+	lock();
+	watch_tap_look_at(t->place);
+	if (t->where == TAP_MOVED) {
+		watch_tap_ask_moved(t);
+	} else if (t->where == TAP_HOME) {
+		watch_ns_drain(t->ns, watch_tap_lost);
+		if (t->where == TAP_HOME && tap_ask(t, &link) == 0) {
+			t->has_fresh = false;
+			watch_tap_apply_link(t, &link);
+		}
+		if (t->where == TAP_HOME)
+			watch_tap_read_groups(t->ns, 0);
+	}
+	differs = t->is_changed;
+	watch_tap_unmark(t);
+	if (!TAILQ_EMPTY(&watch_taps.changed))
+		watch_wake();
+	unlock();
+	return differs;
+}
+
+void watch_wake(void)
+{
+	uint64_t one = 1;
+
+	/* Full means that it is readable, which is all that is wanted. */
+	if (w.is_open && write(w.wake, &one, sizeof(one)) < 0)
+		return;
+}
+
+void endpoint_hint_slow(struct endpoint *ep)
+{
+	if (__atomic_exchange_n(&ep->hint, 1, __ATOMIC_RELAXED) == 0)
+		watch_wake();
+}
+
+int watch_poll(struct endpoint *ep)
+{
+	struct poller *p = calloc(1, sizeof(*p));
+
+	if (p == NULL)
+		return -ENOMEM;
+	p->ep = ep;
+	lock();
+	TAILQ_INSERT_TAIL(&w.pollers, p, next);
+	unlock();
+	return 0;
+}
+
+void watch_unpoll(struct endpoint *ep)
+{
+	struct poller *p;
+
+	lock();
+	TAILQ_FOREACH (p, &w.pollers, next)
+		if (p->ep == ep)
+			break;
+	if (p != NULL)
+		TAILQ_REMOVE(&w.pollers, p, next);
+	unlock();
+	free(p);
+}
+
+/* ---- a turn --------------------------------------------------------------------------- */
+
+static void wake_later(uint64_t now)
+{
+	struct itimerspec its = {0};
+	uint64_t ms_from_now = w.soonest_ms > now ? w.soonest_ms - now : 0;
+
+	if (w.soonest_ms == UINT64_MAX)
+		return;
+	its.it_value.tv_sec = (time_t)(ms_from_now / 1000);
+	its.it_value.tv_nsec = (long)(ms_from_now % 1000) * 1000000 + 1;
+	timerfd_settime(w.soon, 0, &its, NULL);
+}
+
+static void eat(int fd)
+{
+	char buf[4096];
+
+	while (read(fd, buf, sizeof(buf)) > 0)
+		;
+}
+
+static void take_events(void)
+{
+	struct epoll_event ev[N_EVENTS];
+	int n = N_EVENTS;
+
+	for (int round = 0; round < MAX_ROUNDS && n == N_EVENTS; round++) {
+		n = epoll_wait(watch_taps.epoll, ev, N_EVENTS, 0);
+		for (int i = 0; i < n; i++) {
+			if (ev[i].data.u64 >= SRC_N) {
+				((struct watch_ns *)ev[i].data.ptr)->is_readable = true;
+				continue;
+			}
+			w.has_hints |= ev[i].data.u64 == SRC_WAKE;
+			w.is_tick |= ev[i].data.u64 == SRC_TICK;
+			w.look_at_places |= ev[i].data.u64 == SRC_INOTIFY;
+		}
+	}
+	eat(w.wake);
+	eat(w.tick);
+	eat(w.soon);
+	eat(w.inotify);
+}
+
+static void take_messages(void)
+{
+	struct watch_ns *ns, *next;
+
+	for (ns = watch_ns_first(); ns != NULL; ns = next) {
+		next = LIST_NEXT(ns, next);
+		if (!ns->is_readable)
+			continue;
+		ns->is_readable = false;
+		watch_ns_drain(ns, watch_tap_lost);
+	}
+}
+
+static void watch_dir(void)
+{
+	if (w.dir >= 0)
+		return;
+	w.dir = inotify_add_watch(w.inotify, NETNS_DIR,
+				  IN_CREATE | IN_DELETE | IN_MOVED_TO | IN_MOVED_FROM);
+	w.look_at_places |= w.dir >= 0;
+}
+
+static void take_tick(void)
+{
+	struct watch_ns *ns;
+	unsigned int asked = 0, moved = 0;
+
+	watch_taps.n_ticks++;
+	watch_dir();
+	w.look_at_places = true;
+	for (ns = watch_ns_first(); ns != NULL; ns = LIST_NEXT(ns, next))
+		ns->is_dirty = true;
+	/* All-multicast that a program asked for is not announced, nor what happens to a moved one. */
+	if (watch_taps.cursor == NULL)
+		watch_taps.cursor = TAILQ_FIRST(&watch_taps.all);
+	while (watch_taps.cursor != NULL && asked < ASKED_A_TICK && moved < MOVED_A_TICK) {
+		struct tap *t = watch_taps.cursor;
+
+		watch_taps.cursor = TAILQ_NEXT(t, all);
+		if (t->where == TAP_HOME) {
+			watch_ns_ask(t);
+			asked++;
+		} else if (t->where == TAP_MOVED) {
+			watch_tap_ask_moved(t);
+			moved++;
+		}
+	}
+}
+
+static void take_places(void)
+{
+	struct watch_place *p;
+
+	w.look_at_places = false;
+	watch_taps.look_again = false;
+	for (p = watch_place_first(); p != NULL; p = LIST_NEXT(p, next)) {
+		watch_tap_look_at(p);
+	}
+}
+
+static void take_hints(uint64_t now)
+{
+	struct tap *t;
+
+	/* An owner who sends nothing but group frames is heard, but not all the time. */
+	if (now < w.hints_ready_ms) {
+		w.soonest_ms = RTE_MIN(w.soonest_ms, w.hints_ready_ms);
+		return;
+	}
+	w.hints_ready_ms = now + HINT_MS;
+	w.has_hints = false;
+	TAILQ_FOREACH (t, &watch_taps.all, all) {
+		if (__atomic_load_n(&t->ep.hint, __ATOMIC_RELAXED) == 0)
+			continue;
+		__atomic_store_n(&t->ep.hint, 0, __ATOMIC_RELAXED);
+		if (t->ns != NULL)
+			t->ns->is_dirty = true;
+	}
+}
+
+static void take_groups(uint64_t now)
+{
+	struct watch_ns *ns;
+
+	for (ns = watch_ns_first(); ns != NULL; ns = LIST_NEXT(ns, next)) {
+		if (!ns->is_dirty)
+			continue;
+		watch_tap_read_groups(ns, now);
+		if (ns->is_dirty)
+			w.soonest_ms = RTE_MIN(w.soonest_ms, ns->ready_ms);
+	}
+}
+
+static void take_links(void)
+{
+	struct tap *t;
+
+	TAILQ_FOREACH (t, &watch_taps.all, all) {
+		if (!t->has_fresh)
+			continue;
+		t->has_fresh = false;
+		watch_tap_apply_link(t, &t->fresh);
+	}
+}
+
+static void tell_polled(void (*changed)(struct endpoint *ep, void *arg), void *arg)
+{
+	struct poller *p;
+
+	TAILQ_FOREACH (p, &w.pollers, next)
+		p->is_changed = endpoint_refresh(p->ep);
+again:
+	/* The callee may close any of them. */
+	TAILQ_FOREACH (p, &w.pollers, next) {
+		if (!p->is_changed)
+			continue;
+		p->is_changed = false;
+		changed(p->ep, arg);
+		goto again;
+	}
+}
+
+void endpoint_watch_run(void (*changed)(struct endpoint *ep, void *arg), void *arg)
+{
+	uint64_t now = watch_now_ms();
+	struct tap *t;
+	bool tick;
+
+	if (!w.is_open)
+		return;
+	lock();
+	w.soonest_ms = UINT64_MAX;
+	take_events();
+	tick = w.is_tick;
+	w.is_tick = false;
+	take_messages();
+	if (tick)
+		take_tick();
+	if (w.look_at_places || watch_taps.look_again)
+		take_places();
+	take_links();
+	if (w.has_hints)
+		take_hints(now);
+	take_groups(now);
+	wake_later(now);
+	while ((t = TAILQ_FIRST(&watch_taps.changed)) != NULL) {
+		watch_tap_unmark(t);
+		changed(&t->ep, arg);
+	}
+	if (tick)
+		tell_polled(changed, arg);
+	unlock();
+}
+
+/* ---- opening and closing ---------------------------------------------------------------- */
+
+static int add_source(int fd, uint64_t src)
+{
+	struct epoll_event ev = {.events = EPOLLIN, .data.u64 = src};
+
+	return fd >= 0 && epoll_ctl(watch_taps.epoll, EPOLL_CTL_ADD, fd, &ev) == 0 ? 0 : -1;
+}
+
+static void close_all(void)
+{
+	int *fds[] = {&watch_taps.epoll, &w.wake, &w.tick, &w.soon, &w.inotify, &w.spare};
+
+	for (size_t i = 0; i < RTE_DIM(fds); i++) {
+		if (*fds[i] >= 0)
+			close(*fds[i]);
+		*fds[i] = -1;
+	}
+}
+
+static int open_all(void)
+{
+	struct itimerspec its = {.it_interval.tv_nsec = WATCH_TICK_MS * 1000000L,
+				 .it_value.tv_nsec = WATCH_TICK_MS * 1000000L};
+
+	watch_taps.epoll = epoll_create1(EPOLL_CLOEXEC);
+	w.wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	w.tick = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	w.soon = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	w.inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	w.spare = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (watch_taps.epoll < 0 || w.spare < 0 || add_source(w.wake, SRC_WAKE) != 0 ||
+	    add_source(w.tick, SRC_TICK) != 0 || add_source(w.soon, SRC_SOON) != 0 ||
+	    add_source(w.inotify, SRC_INOTIFY) != 0 || timerfd_settime(w.tick, 0, &its, NULL) != 0)
+		return -errno;
+	return watch_closer_start();
+}
+
+int endpoint_watch_open(struct err *err)
+{
+	pthread_mutexattr_t attr;
+	char why[120];
+	int ret;
+
+	if (w.is_open)
+		return err_set(err, EBUSY, "the watch over taps is open already");
+	ret = open_all();
+	if (ret != 0) {
+		close_all();
+		return err_set(err, -ret, "watching taps: %s",
+			       netns_strerror(ret, why, sizeof(why)));
+	}
+	pthread_mutexattr_init(&attr);
+	pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
+	pthread_mutex_init(&w.lock, &attr);
+	pthread_mutexattr_destroy(&attr);
+	TAILQ_INIT(&watch_taps.all);
+	TAILQ_INIT(&watch_taps.changed);
+	TAILQ_INIT(&w.pollers);
+	watch_taps.cursor = NULL;
+	w.dir = -1;
+	watch_taps.n_ticks = 0;
+	w.hints_ready_ms = 0;
+	w.is_open = true;
+	watch_dir();
+	return 0;
+}
+
+void endpoint_watch_close(void)
+{
+	if (!w.is_open)
+		return;
+	w.is_open = false;
+	watch_closer_stop();
+	close_all();
+	watch_ns_cleanup();
+	pthread_mutex_destroy(&w.lock);
+}
+
+int endpoint_watch_fd(void)
+{
+	return w.is_open ? watch_taps.epoll : -1;
+}
