@@ -82,12 +82,21 @@ static bool has_same_host(const struct port_conf *a, const struct port_conf *b)
 	       (!a->has_host || endpoint_conf_equal(&a->host, &b->host));
 }
 
-static struct port_rt *kept_port(const struct runtime *rt, const struct port_conf *c)
+/* A device that has to chain mbufs for its MTU, or no longer, must be opened anew for it. */
+static bool is_chained(const struct port_conf *c, const struct global_conf *g)
+{
+	return c->device.type == ENDPOINT_DEV &&
+	       c->mtu + FWD_MTU_OVERHEAD + PKT_VLAN_LEN + RTE_PKTMBUF_HEADROOM > g->mbuf_size;
+}
+
+static struct port_rt *kept_port(const struct runtime *rt, const struct global_conf *g,
+				 const struct port_conf *c)
 {
 	struct port_rt *p = runtime_port(rt, c->name);
 
 	if (p == NULL || !endpoint_conf_equal(&p->conf->device, &c->device) ||
-	    p->conf->queues != c->queues || !same_workers(&p->conf->workers, &c->workers))
+	    p->conf->queues != c->queues || !same_workers(&p->conf->workers, &c->workers) ||
+	    is_chained(p->conf, g) != is_chained(c, g))
 		return NULL;
 	return p;
 }
@@ -119,7 +128,7 @@ static int begin(struct change *c, struct runtime *rt, struct conf *new)
 	for (size_t i = 0; i < rt->conf->n_vnics; i++)
 		rt->vnics[i]->kept = false;
 	for (size_t i = 0; i < new->n_ports; i++) {
-		c->ports[i] = kept_port(rt, &new->ports[i]);
+		c->ports[i] = kept_port(rt, &new->global, &new->ports[i]);
 		if (c->ports[i] != NULL)
 			c->ports[i]->kept = true;
 	}

@@ -69,6 +69,8 @@ static int reload(void *arg, struct err *err)
 		errors_format(&es, 0, first, sizeof(first));
 		rc = err_set(err, EINVAL, "%.400s%s", first, es.n > 1 ? " (and more)" : "");
 	} else {
+		if (!global_conf_equal(&c->rt.conf->global, &new->global))
+			LOG(WARNING, CTL, "what changed in [global] counts from the next start");
 		rc = runtime_apply(&c->rt, new, err);
 		if (rc != 0)
 			conf_free(new);

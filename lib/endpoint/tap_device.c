@@ -360,25 +360,35 @@ static bool has_prefix(const struct ip_prefix *list, size_t n, const struct ip_p
 	return false;
 }
 
+static int add_all(struct rtnl *r, const struct tap *t, const struct ip_prefix *list, size_t n,
+		   struct err *err)
+{
+	for (size_t i = 0; i < n; i++)
+		if (put_address(r, t, t->link.ifindex, &list[i], true, err) != 0)
+			return -err->code;
+	return 0;
+}
+
+/*
+ * The kernel may take an address's secondaries along when it is deleted, so what stays
+ * is added again, too; that is no change where it still is there.
+ */
 static int set_addresses(struct rtnl *r, struct change *c)
 {
-	int ifindex = c->t->link.ifindex;
+	const struct tap *t = c->t;
+	struct err ignored;
 
-	for (size_t i = 0; i < c->n_add; i++) {
-		if (has_prefix(c->del, c->n_del, &c->add[i]) ||
-		    put_address(r, c->t, ifindex, &c->add[i], true, c->err) == 0)
-			continue;
-		/* All or none: what was added so far goes again. */
-		while (i-- > 0)
-			if (!has_prefix(c->del, c->n_del, &c->add[i]))
-				rtnl_set_address(r, ifindex, &c->add[i].addr, c->add[i].len, false);
-		return -c->err->code;
-	}
 	for (size_t i = 0; i < c->n_del; i++)
 		if (!has_prefix(c->add, c->n_add, &c->del[i]) &&
-		    put_address(r, c->t, ifindex, &c->del[i], false, c->err) != 0)
+		    put_address(r, t, t->link.ifindex, &c->del[i], false, c->err) != 0)
 			return -c->err->code;
-	return 0;
+	if (add_all(r, t, c->add, c->n_add, c->err) == 0)
+		return 0;
+	for (size_t i = 0; i < c->n_add; i++)
+		if (!has_prefix(c->del, c->n_del, &c->add[i]))
+			rtnl_set_address(r, t->link.ifindex, &c->add[i].addr, c->add[i].len, false);
+	add_all(r, t, c->del, c->n_del, &ignored);
+	return -c->err->code;
 }
 
 int tap_apply_addresses(struct tap *t, const struct ip_prefix *old, size_t n_old,

@@ -274,10 +274,10 @@ static void on_link(struct watch_ns *ns, const struct nlmsghdr *nlh, watch_ns_lo
 	if (nlh->nlmsg_type == RTM_DELLINK) {
 		lost(t);
 	} else if (tap_link_parse(nlh, &link)) {
+		/* Coming up, or a new address, brings groups along. */
+		ns->is_dirty |= !tap_link_equal(&t->link, &link);
 		t->fresh = link;
 		t->has_fresh = true;
-		/* Coming up, or a new address, brings groups along. */
-		ns->is_dirty = true;
 	}
 }
 

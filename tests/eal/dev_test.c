@@ -4,6 +4,7 @@
 
 #include <pcap/pcap.h>
 #include <pthread.h>
+#include <time.h>
 #include <rte_eth_ring.h>
 #include <rte_ip.h>
 #include <rte_ring.h>
@@ -246,51 +247,64 @@ static void test_full_ring_leaves_the_rest_to_the_caller(void **state)
 	close_rings();
 }
 
-#define N_SENDERS 3
-#define N_EACH	  4000
+#define N_SENDERS  3
+#define N_CIRCLING 600 /* fewer than the ring holds: it is never full */
+#define N_PASSES   20000000
 
 struct sender {
 	pthread_t thread;
 	uint16_t queue;
-	struct rte_mbuf *frames[N_EACH]; /* NULL: sent */
-	unsigned int sent;
+	struct rte_ring *feed; /* from the main thread, which gets the frames back */
+	uint64_t sent;
 };
 
-static unsigned int n_ready, n_done;
+static bool senders_stop;
 
-/* Frames are made and freed by the main thread: mempools and preempted threads don't go together. */
 static void *send_all(void *arg)
 {
 	struct sender *s = arg;
 	cpu_set_t all;
+	void *m;
 
 	memset(&all, 0xff, sizeof(all));
 	pthread_setaffinity_np(pthread_self(), sizeof(all),
 			       &all); /* EAL has pinned us to one core */
-	__atomic_fetch_add(&n_ready, 1, __ATOMIC_SEQ_CST);
-	while (__atomic_load_n(&n_ready, __ATOMIC_SEQ_CST) < N_SENDERS)
-		sched_yield();
-	for (int i = 0; i < N_EACH; i++) {
-		for (int tries = 0; tries < 1000 && s->frames[i] != NULL; tries++) {
-			if (endpoint_tx(rings.a, s->queue, &s->frames[i], 1) == 1) {
-				s->frames[i] = NULL;
-				s->sent++;
-			} else {
-				sched_yield(); /* the ring is full */
-			}
-		}
+	while (!__atomic_load_n(&senders_stop, __ATOMIC_RELAXED)) {
+		if (rte_ring_dequeue(s->feed, &m) == 0)
+			s->sent += endpoint_tx(rings.a, s->queue, (struct rte_mbuf **)&m, 1);
+		else
+			sched_yield();
 	}
-	__atomic_fetch_add(&n_done, 1, __ATOMIC_SEQ_CST);
+	while (rte_ring_dequeue(s->feed, &m) == 0)
+		s->sent += endpoint_tx(rings.a, s->queue, (struct rte_mbuf **)&m, 1);
 	return NULL;
+}
+
+/* Feeds what comes from B to the senders in turn, for N_PASSES frames or five seconds. */
+static uint64_t circulate(struct sender *senders)
+{
+	time_t end = time(NULL) + 5;
+	struct rte_mbuf *m[64];
+	uint64_t got = 0;
+
+	while (got < N_PASSES && time(NULL) < end) {
+		uint16_t n = endpoint_rx(rings.b, 0, m, 64);
+
+		for (uint16_t i = 0; i < n; i++)
+			rte_ring_enqueue(senders[got++ % N_SENDERS].feed, m[i]);
+		if (n == 0)
+			sched_yield();
+	}
+	return got;
 }
 
 /* The rings bear one producer; three workers share the one tx queue, so the endpoint must keep them apart. */
 static void test_workers_share_a_tx_queue(void **state)
 {
 	static struct sender senders[N_SENDERS];
-	unsigned int got = 0, sent = 0;
+	uint64_t got, sent = 0;
 	struct rte_mbuf *m[64];
-	bool last = false;
+	uint16_t n;
 
 	(void)state;
 	open_rings();
@@ -298,29 +312,30 @@ static void test_workers_share_a_tx_queue(void **state)
 	assert_int_equal(try_open("net_ring_A", ENDPOINT_PORT, 1500, 1, N_SENDERS, &rings.a), 0);
 	assert_int_equal(rings.a->n_tx_queues, 1);
 	for (uint16_t i = 0; i < N_SENDERS; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "feed%u", i);
 		senders[i].queue = i;
-		for (int f = 0; f < N_EACH; f++)
-			senders[i].frames[f] = make_frame(rings.a->pool, 64, 1);
+		senders[i].feed = rte_ring_create(name, 1024, 0, RING_F_SP_ENQ | RING_F_SC_DEQ);
+		assert_non_null(senders[i].feed);
 	}
+	for (int i = 0; i < N_CIRCLING; i++)
+		rte_ring_enqueue(senders[i % N_SENDERS].feed, make_frame(rings.a->pool, 64, 1));
 	for (int i = 0; i < N_SENDERS; i++)
 		assert_int_equal(pthread_create(&senders[i].thread, NULL, send_all, &senders[i]),
 				 0);
-	while (!last) {
-		uint16_t n;
-
-		last = __atomic_load_n(&n_done, __ATOMIC_SEQ_CST) == N_SENDERS;
-		while ((n = endpoint_rx(rings.b, 0, m, 64)) > 0) {
-			got += n;
-			rte_pktmbuf_free_bulk(m, n);
-		}
-		sched_yield();
-	}
+	got = circulate(senders);
+	__atomic_store_n(&senders_stop, true, __ATOMIC_RELAXED);
 	for (int i = 0; i < N_SENDERS; i++) {
 		pthread_join(senders[i].thread, NULL);
 		sent += senders[i].sent;
-		rte_pktmbuf_free_bulk(senders[i].frames, N_EACH);
+		rte_ring_free(senders[i].feed);
 	}
-	assert_true(sent > N_EACH);
+	while ((n = endpoint_rx(rings.b, 0, m, 64)) > 0) {
+		got += n;
+		rte_pktmbuf_free_bulk(m, n);
+	}
+	assert_true(sent > N_CIRCLING);
 	assert_int_equal(got, sent);
 	close_rings();
 }

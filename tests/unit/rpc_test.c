@@ -227,7 +227,16 @@ static void wait_for_clients(struct fixture *f, unsigned int n)
 	assert_int_equal(rpc_n_clients(f->rpc), n);
 }
 
-/* A client that the server has accepted. */
+/* The client goes, and the server has noticed. */
+static void hang_up(struct fixture *f, int fd)
+{
+	unsigned int n = rpc_n_clients(f->rpc);
+
+	close(fd);
+	wait_for_clients(f, n - 1);
+}
+
+/* A client that the server has accepted; those before it are there or gone for good. */
 static int client(struct fixture *f)
 {
 	unsigned int n = rpc_n_clients(f->rpc);
@@ -358,8 +367,7 @@ static void expect_alive(struct fixture *f)
 
 	say(f, fd, "{\"jsonrpc\":\"2.0\",\"method\":\"echo\",\"params\":{\"a\":1},\"id\":99}\n");
 	expect_line(f, fd, "{\"jsonrpc\":\"2.0\",\"result\":{\"a\":1},\"id\":99}");
-	close(fd);
-	wait_for_clients(f, rpc_n_clients(f->rpc) - 1);
+	hang_up(f, fd);
 }
 
 static void test_results(void **state)
@@ -701,7 +709,7 @@ static void test_long_line(void **state)
 	line[max - 1] = '\n';
 	assert_true(send_bytes(f, fd, line, max));
 	expect_error(f, fd, -32700, NULL, "depth");
-	close(fd);
+	hang_up(f, fd);
 	expect_alive(f);
 	free(line);
 }
@@ -785,7 +793,7 @@ static void test_silent_clients(void **state)
 	}
 	say(f, served, "\"method\":\"need\",\"id\":1}\n");
 	expect_error(f, served, -32602, "EINVAL", "missing");
-	close(served);
+	hang_up(f, served);
 	/* One that asks again in time stays, longer than any of the limits. */
 	served = client(f);
 	for (int i = 0; i < 5; i++) {
@@ -861,12 +869,11 @@ static void test_clients_that_do_not_read(void **state)
 		}
 	}
 	free(line);
-	close(fd);
+	hang_up(f, fd);
 	/* One that goes away in the middle. */
 	fd = client(f);
 	ask_big_and_wait(f, fd, 8 << 20);
-	close(fd);
-	wait_for_clients(f, 0);
+	hang_up(f, fd);
 	expect_alive(f);
 }
 
@@ -926,7 +933,7 @@ static void test_too_many_clients(void **state)
 {
 	unsigned int max = rpc_default_limits.max_clients;
 	struct fixture *f = *state;
-	int fds[64], extra;
+	int fds[64] = {0}, extra;
 
 	assert_int_equal(max, 64);
 	open_server(f, NULL);
