@@ -35,7 +35,7 @@
 
 enum endpoint_type { ENDPOINT_NONE, ENDPOINT_DEV, ENDPOINT_TAP, ENDPOINT_VHOST };
 
-/** `TYPE:TARGET[,key=value…]`, taken apart (interface.md §2). */
+/** `TYPE:TARGET[,key=value…]`, taken apart (docs/configuration.md). */
 struct endpoint_conf {
 	enum endpoint_type type;
 	const char *spec; /**< as written, after %d was filled in; what `show` tells */
@@ -174,7 +174,7 @@ static inline bool lcore_set_has(const struct lcore_set *s, unsigned int lcore)
 	return s->all || (lcore < CONF_MAX_WORKERS && (s->bits[lcore / 64] >> lcore % 64 & 1) != 0);
 }
 
-/** The words of interface.md, for texts, JSON and errors; static strings, never NULL. */
+/** The words of docs/configuration.md, for texts, JSON and errors; static strings, never NULL. */
 const char *vnic_type_name(enum vnic_type t);
 const char *vnic_mode_name(enum vnic_mode m);
 const char *endpoint_type_name(enum endpoint_type t);

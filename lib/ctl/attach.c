@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
 #include <string.h>
 
 #include "ctl/attach.h"
@@ -16,8 +17,11 @@ static void hear_everything(struct endpoint *ep)
 static int attach(struct runtime *rt, struct attachment *a, const struct endpoint_args *args,
 		  const struct lcore_set *workers, struct err *err)
 {
-	int rc = endpoint_open(args, &a->endpoint, err);
+	int rc;
 
+	if (!placement_possible(rt, workers))
+		return err_set(err, EINVAL, "workers: none of them is a worker's lcore here");
+	rc = endpoint_open(args, &a->endpoint, err);
 	if (rc != 0)
 		return rc;
 	endpoint_refresh(a->endpoint);
@@ -48,7 +52,7 @@ int attach_wire(struct runtime *rt, struct port_rt *p, struct err *err)
 		p->mac = p->wire.state.mac;
 	if (p->mac == 0) /* a tap's far end has the tap's MAC; the port needs one of its own */
 		p->mac = mac_from_names(c->name, "port");
-	p->first_mac = p->mac;
+	p->auto_mac = p->mac;
 	p->mtu = c->mtu;
 	return 0;
 }
@@ -73,16 +77,11 @@ int attach_host(struct runtime *rt, const struct port_rt *p, const struct port_c
 	return rc;
 }
 
-uint32_t wanted_mtu(const struct vnic_conf *v, const struct port_conf *port)
+uint32_t wanted_mtu(const struct vnic_rt *v)
 {
-	if (v->mtu != 0)
-		return v->mtu;
-	return port != NULL ? port->mtu : 1500;
-}
-
-static const struct port_conf *port_conf_of(const struct vnic_rt *v)
-{
-	return v->port != NULL ? v->port->conf : NULL;
+	if (v->conf->mtu != 0)
+		return v->conf->mtu;
+	return v->port != NULL ? v->port->mtu : 1500;
 }
 
 int attach_vnic(struct runtime *rt, struct vnic_rt *v, struct err *err)
@@ -92,7 +91,7 @@ int attach_vnic(struct runtime *rt, struct vnic_rt *v, struct err *err)
 		.conf = &c->endpoint,
 		.role = ENDPOINT_VNIC,
 		.name = c->name,
-		.mtu = wanted_mtu(c, port_conf_of(v)),
+		.mtu = wanted_mtu(v),
 		.up = c->up,
 		.n_rx_queues = c->queues,
 		.n_tx_queues = (uint16_t)rt->n_workers,
@@ -127,19 +126,21 @@ static bool same_addresses(const struct vnic_conf *a, const struct vnic_conf *b)
 					      a->n_addresses * sizeof(*a->addresses)) == 0);
 }
 
-int attach_modify_vnic(struct vnic_rt *v, const struct vnic_conf *old,
-		       const struct port_conf *old_port, struct err *err)
+int attach_modify_vnic(struct vnic_rt *v, const struct vnic_conf *old, uint32_t old_mtu,
+		       struct err *err)
 {
 	const struct vnic_conf *c = v->conf;
 	struct endpoint *ep = v->at.endpoint;
-	uint32_t mtu = wanted_mtu(c, port_conf_of(v));
+	uint32_t mtu = wanted_mtu(v);
 	int rc = 0;
 
 	if (ep == NULL || ep->type == ENDPOINT_NONE)
 		return 0;
-	if (c->mac != old->mac && c->mode != MODE_PASSTHRU && ep->type == ENDPOINT_TAP)
+	if (ep->type == ENDPOINT_TAP && c->mode == MODE_PASSTHRU)
+		rc = endpoint_set_mac(ep, v->port->mac, err);
+	else if (ep->type == ENDPOINT_TAP && c->mac != old->mac)
 		rc = endpoint_set_mac(ep, c->mac, err);
-	if (rc == 0 && mtu != wanted_mtu(old, old_port))
+	if (rc == 0 && mtu != old_mtu)
 		rc = endpoint_set_mtu(ep, mtu, err);
 	if (rc == 0 && c->up != old->up)
 		rc = endpoint_set_up(ep, c->up, err);
@@ -158,13 +159,15 @@ int attach_modify_port(struct port_rt *p, const struct port_conf *old, struct er
 	int rc = 0;
 
 	if (c->mac != old->mac) {
-		p->mac = c->mac != 0 ? c->mac : p->first_mac;
+		p->mac = c->mac != 0 ? c->mac : p->auto_mac;
+		p->own_mac = p->mac;
 		if (dev)
 			rc = endpoint_set_mac(p->wire.endpoint, p->mac, err);
 		if (rc == 0 && p->host.endpoint != NULL && p->host.endpoint->type == ENDPOINT_TAP)
 			rc = endpoint_set_mac(p->host.endpoint, p->mac, err);
 	}
 	if (rc == 0 && c->mtu != old->mtu) {
+		p->mtu = c->mtu;
 		if (p->wire.endpoint != NULL)
 			rc = endpoint_set_mtu(p->wire.endpoint, c->mtu, err);
 		if (rc == 0 && p->host.endpoint != NULL)

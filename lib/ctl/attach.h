@@ -17,15 +17,16 @@ int attach_vnic(struct runtime *rt, struct vnic_rt *v, struct err *err);
 /** Closes what no worker can see any more; an empty attachment is fine. */
 void detach(struct runtime *rt, struct attachment *a);
 
-/** The MTU that configuration gives a vnic. */
-uint32_t wanted_mtu(const struct vnic_conf *v, const struct port_conf *port);
+/** The MTU that a vnic has until its owner changes it: the configured one, or its port's in force. */
+uint32_t wanted_mtu(const struct vnic_rt *v);
 
 /**
  * Applies in place what differs from @p old to @p v->conf: MAC, MTU, state, addresses.
  * Fails at the first refusal; the caller undoes it by the way back.
+ * @param old_mtu  wanted_mtu() before the change
  */
-int attach_modify_vnic(struct vnic_rt *v, const struct vnic_conf *old,
-		       const struct port_conf *old_port, struct err *err);
+int attach_modify_vnic(struct vnic_rt *v, const struct vnic_conf *old, uint32_t old_mtu,
+		       struct err *err);
 int attach_modify_port(struct port_rt *p, const struct port_conf *old, struct err *err);
 
 #endif /* CTL_ATTACH_H */

@@ -12,6 +12,8 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "conf/arena.h"
+#include "conf/spec.h"
 #include "ctl/attach.h"
 #include "ctl/placement.h"
 #include "ctl/runtime.h"
@@ -25,6 +27,7 @@ struct change {
 	struct attachment *hosts; /* kept ports whose host endpoint differs: the new one */
 	struct attachment *old_hosts; /* parallel to the old configuration's ports: what it replaced */
 	size_t n_old_ports;
+	struct arena *names;     /* what `held` points into */
 	const char **held;       /* resources of what will be closed, sorted */
 	size_t n_held;
 	bool committed;
@@ -109,6 +112,10 @@ static struct vnic_rt *kept_vnic(const struct runtime *rt, const struct vnic_con
 	    !endpoint_conf_equal(&v->conf->endpoint, &c->endpoint) ||
 	    !same_workers(&v->conf->workers, &c->workers))
 		return NULL;
+	/* Into or out of passthru is a new vnic: its MAC is its port's (the kernel: EINVAL). */
+	if ((v->conf->mode == MODE_PASSTHRU || c->mode == MODE_PASSTHRU) &&
+	    (v->conf->mode != c->mode || strcmp(v->conf->port, c->port) != 0))
+		return NULL;
 	return v;
 }
 
@@ -120,7 +127,8 @@ static int begin(struct change *c, struct runtime *rt, struct conf *new)
 	c->hosts = calloc(new->n_ports + 1, sizeof(*c->hosts));
 	c->old_hosts = calloc(rt->conf->n_ports + 1, sizeof(*c->old_hosts));
 	c->held = calloc(2 * rt->conf->n_ports + rt->conf->n_vnics + 1, sizeof(*c->held));
-	if (c->ports == NULL || c->vnics == NULL || c->hosts == NULL || c->old_hosts == NULL ||
+	c->names = arena_create();
+	if (c->names == NULL || c->ports == NULL || c->vnics == NULL || c->hosts == NULL || c->old_hosts == NULL ||
 	    c->held == NULL)
 		return -ENOMEM;
 	for (size_t i = 0; i < rt->conf->n_ports; i++)
@@ -142,8 +150,8 @@ static int begin(struct change *c, struct runtime *rt, struct conf *new)
 
 static void end(struct change *c)
 {
-	for (size_t i = 0; i < c->n_held; i++)
-		free((void *)(uintptr_t)c->held[i]);
+	if (c->names != NULL)
+		arena_destroy(c->names);
 	free(c->ports);
 	free(c->vnics);
 	free(c->hosts);
@@ -153,23 +161,9 @@ static void end(struct change *c)
 
 /* ---- eviction ---- */
 
-/* What only one endpoint can hold at a time; NULL: nothing (or no memory, then opening will tell). */
-static char *resource(const struct endpoint_conf *e)
-{
-	char *name = NULL;
-	int n = (int)strcspn(e->target, e->type == ENDPOINT_DEV ? "," : "");
-
-	if (e->type == ENDPOINT_NONE)
-		return NULL;
-	if (asprintf(&name, "%d:%.*s@%s", (int)e->type, n, e->target,
-		     e->netns != NULL ? e->netns : "") < 0)
-		return NULL;
-	return name;
-}
-
 static void hold(struct change *c, const struct endpoint_conf *e)
 {
-	char *name = resource(e);
+	const char *name = spec_resource(c->names, e);
 
 	if (name != NULL)
 		c->held[c->n_held++] = name;
@@ -180,14 +174,12 @@ static int compare_names(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static bool is_held(const struct change *c, const struct endpoint_conf *e)
+static bool is_held(struct change *c, const struct endpoint_conf *e)
 {
-	char *name = resource(e);
-	bool found = name != NULL && bsearch(&name, c->held, c->n_held, sizeof(*c->held),
-					     compare_names) != NULL;
+	const char *name = spec_resource(c->names, e);
 
-	free(name);
-	return found;
+	return name != NULL &&
+	       bsearch(&name, c->held, c->n_held, sizeof(*c->held), compare_names) != NULL;
 }
 
 /* The old port's host endpoint stays with it only if the new configuration wants the same. */
@@ -214,7 +206,7 @@ static void note_held(struct change *c)
 	qsort(c->held, c->n_held, sizeof(*c->held), compare_names);
 }
 
-static bool is_in_the_way(const struct change *c)
+static bool is_in_the_way(struct change *c)
 {
 	for (size_t i = 0; i < c->conf->n_ports; i++) {
 		const struct port_conf *p = &c->conf->ports[i];
@@ -230,38 +222,56 @@ static bool is_in_the_way(const struct change *c)
 	return false;
 }
 
-static void take(struct attachment *from, struct attachment *list, size_t *n)
+/** Attachments that were taken out of the running state, and where they came from. */
+struct eviction {
+	struct attachment gone;
+	struct attachment *from;
+};
+
+static void take(struct attachment *from, struct eviction *list, size_t *n)
 {
 	if (from->endpoint == NULL)
 		return;
-	list[(*n)++] = *from;
+	list[(*n)++] = (struct eviction){*from, from};
 	*from = (struct attachment){0};
+}
+
+static size_t take_all(struct change *c, struct eviction *list)
+{
+	struct runtime *rt = c->rt;
+	size_t n = 0;
+
+	for (size_t i = 0; i < rt->conf->n_ports; i++) {
+		if (!rt->ports[i]->kept)
+			take(&rt->ports[i]->wire, list, &n);
+		if (loses_host(c, rt->ports[i]))
+			take(&rt->ports[i]->host, list, &n);
+	}
+	for (size_t i = 0; i < rt->conf->n_vnics; i++)
+		if (!rt->vnics[i]->kept && rt->vnics[i]->conf->endpoint.type != ENDPOINT_NONE)
+			take(&rt->vnics[i]->at, list, &n);
+	return n;
 }
 
 /* Takes everything that will be closed out of the running state, and closes it. */
 static int evict(struct change *c, struct err *err)
 {
 	struct runtime *rt = c->rt;
-	struct attachment *gone = calloc(c->n_held + 1, sizeof(*gone));
-	size_t n = 0;
+	struct eviction *list = calloc(2 * rt->conf->n_ports + rt->conf->n_vnics + 1, sizeof(*list));
+	size_t n;
 	int rc;
 
-	if (gone == NULL)
-		return err_set(err, ENOMEM, "no memory");
-	for (size_t i = 0; i < rt->conf->n_ports; i++) {
-		if (!rt->ports[i]->kept)
-			take(&rt->ports[i]->wire, gone, &n);
-		if (loses_host(c, rt->ports[i]))
-			take(&rt->ports[i]->host, gone, &n);
-	}
-	for (size_t i = 0; i < rt->conf->n_vnics; i++)
-		if (!rt->vnics[i]->kept && rt->vnics[i]->conf->endpoint.type != ENDPOINT_NONE)
-			take(&rt->vnics[i]->at, gone, &n);
+	if (list == NULL)
+		return err_set(err, ENOMEM, "no memory for the change");
+	n = take_all(c, list);
 	rc = runtime_publish(rt, err);
-	if (rc == 0)
-		for (size_t i = 0; i < n; i++)
-			detach(rt, &gone[i]);
-	free(gone);
+	for (size_t i = 0; i < n; i++) {
+		if (rc == 0)
+			detach(rt, &list[i].gone);
+		else /* workers go on with it */
+			*list[i].from = list[i].gone;
+	}
+	free(list);
 	return rc;
 }
 
@@ -347,6 +357,7 @@ static int open_vnic(struct change *c, size_t i, struct err *err)
 	v->conf = conf;
 	if (conf->port != NULL)
 		v->port = c->ports[conf_port(c->conf, conf->port) - c->conf->ports];
+	v->wanted_mtu = wanted_mtu(v);
 	rc = attach_vnic(rt, v, err);
 	if (rc != 0) {
 		err_prefix(err, "vnic %s", conf->name);
@@ -460,9 +471,8 @@ static int modify(struct change *c, struct err *err)
 		if (!rt->vnics[i]->kept)
 			continue;
 		old = conf_vnic(c->conf, rt->conf->vnics[i].name);
-		rc = attach_modify_vnic(rt->vnics[i], old,
-					old->port != NULL ? conf_port(c->conf, old->port) : NULL,
-					err);
+		rc = attach_modify_vnic(rt->vnics[i], old, rt->vnics[i]->wanted_mtu, err);
+		rt->vnics[i]->wanted_mtu = wanted_mtu(rt->vnics[i]);
 	}
 	return rc;
 }

@@ -39,7 +39,19 @@ static void tell_mac(struct attachment *a, uint64_t mac, const char *name)
 	refresh(a);
 }
 
-/* The lower's address: whoever shares it and changed it, changes it for all (MV-521, MV-522). */
+static void set_device_mac(struct port_rt *p)
+{
+	struct err err = {0};
+
+	if (p->wire.endpoint != NULL && p->wire.endpoint->type == ENDPOINT_DEV &&
+	    endpoint_set_mac(p->wire.endpoint, p->mac, &err) != 0)
+		LOG(WARNING, CTL, "port %s: %s", p->conf->name, err.text);
+}
+
+/*
+ * The lower's address: whoever shares it and changed it, changes it for all, and what the
+ * port had before comes back when the passthru vnic goes (MV-521, MV-522).
+ */
 static void update_port_mac(struct port_rt *p, struct vnic_rt *passthru)
 {
 	uint64_t mac = p->mac;
@@ -49,32 +61,35 @@ static void update_port_mac(struct port_rt *p, struct vnic_rt *passthru)
 	else if (passthru != NULL && is_owned(&passthru->at) &&
 		 passthru->at.state.mac != p->mac)
 		mac = passthru->at.state.mac;
-	if (mac != p->mac && p->wire.endpoint != NULL && p->wire.endpoint->type == ENDPOINT_DEV) {
-		struct err err = {0};
-
-		if (endpoint_set_mac(p->wire.endpoint, mac, &err) != 0)
-			LOG(WARNING, CTL, "port %s: %s", p->conf->name, err.text);
+	else if (passthru == NULL && p->own_mac != 0)
+		mac = p->own_mac;
+	p->own_mac = passthru == NULL ? 0 : p->own_mac != 0 ? p->own_mac : p->mac;
+	if (mac != p->mac) {
+		p->mac = mac;
+		set_device_mac(p);
 	}
-	p->mac = mac;
 	tell_mac(&p->host, mac, p->conf->name);
 	if (passthru != NULL)
 		tell_mac(&passthru->at, mac, passthru->conf->name);
 }
 
+/* The host's owner sets the lower's MTU, as far as the device follows. */
 static void update_port_mtu(struct port_rt *p)
 {
-	uint32_t mtu = p->conf->mtu;
+	struct err err = {0};
 
-	if (is_owned(&p->host))
-		mtu = p->host.state.mtu;
-	if (mtu != p->mtu && p->mtu != 0 && p->wire.endpoint != NULL &&
-	    p->wire.endpoint->type == ENDPOINT_DEV) {
-		struct err err = {0};
-
-		if (endpoint_set_mtu(p->wire.endpoint, mtu, &err) != 0)
-			LOG(WARNING, CTL, "port %s: %s", p->conf->name, err.text);
+	if (!is_owned(&p->host) || p->host.state.mtu == p->mtu)
+		return;
+	if (p->wire.endpoint != NULL && p->wire.endpoint->type == ENDPOINT_DEV &&
+	    endpoint_set_mtu(p->wire.endpoint, p->host.state.mtu, &err) != 0) {
+		LOG(WARNING, CTL, "port %s: %s; its host is set back to %u", p->conf->name,
+		    err.text, p->mtu);
+		endpoint_set_mtu(p->host.endpoint, p->mtu, &err);
+		endpoint_refresh(p->host.endpoint);
+		refresh(&p->host);
+		return;
 	}
-	p->mtu = mtu;
+	p->mtu = p->host.state.mtu;
 }
 
 static void update_port(struct runtime *rt, struct port_rt *p)
@@ -283,6 +298,7 @@ static void ask_filter(struct port_rt *p, struct wanted *w)
 		.n_groups = n,
 		.promisc = w->promisc,
 		.allmulti = w->allmulti,
+		.never_promisc = p->conf->promisc == PROMISC_OFF,
 	};
 	p->filtered = endpoint_set_filter(p->wire.endpoint, &f);
 	/* Asked for no address but its own, no device has a reason to go promiscuous. */

@@ -11,12 +11,18 @@ static json_t *no_such(struct err *err, const char *name)
 	return NULL;
 }
 
-/* `name` and the switches that only concern how a client prints. */
-static int show_params(const json_t *params, const char **name, struct err *err)
+/* One interface or all, and how much of it: everything, unless something is switched off. */
+static int show_params(const json_t *params, const char **name, struct show_what *w,
+		       struct err *err)
 {
 	static const char *const known[] = {"name", "statistics", "details", NULL};
 	int rc = rpc_params_known(params, known, err);
 
+	*w = (struct show_what){true, true};
+	if (rc == 0)
+		rc = rpc_param_bool(params, "statistics", &w->statistics, err);
+	if (rc == 0)
+		rc = rpc_param_bool(params, "details", &w->details, err);
 	return rc != 0 ? rc : rpc_param_string(params, "name", name, err);
 }
 
@@ -25,19 +31,20 @@ static json_t *link_show(const json_t *params, void *arg, struct err *err)
 	const struct methods_arg *a = arg;
 	const struct runtime *rt = a->rt;
 	const char *name = NULL;
+	struct show_what what;
 	const struct vnic_rt *v;
 	json_t *list;
 
-	if (show_params(params, &name, err) != 0)
+	if (show_params(params, &name, &what, err) != 0)
 		return NULL;
 	v = name != NULL ? runtime_vnic(rt, name) : NULL;
 	if (name != NULL && v == NULL)
 		return no_such(err, name);
 	list = json_array();
 	if (v != NULL)
-		json_array_append_new(list, show_link(rt, v));
+		json_array_append_new(list, show_link(rt, v, &what));
 	for (size_t i = 0; name == NULL && i < rt->conf->n_vnics; i++)
-		json_array_append_new(list, show_link(rt, rt->vnics[i]));
+		json_array_append_new(list, show_link(rt, rt->vnics[i], &what));
 	return list;
 }
 
@@ -46,19 +53,20 @@ static json_t *port_show(const json_t *params, void *arg, struct err *err)
 	const struct methods_arg *a = arg;
 	const struct runtime *rt = a->rt;
 	const char *name = NULL;
+	struct show_what what;
 	const struct port_rt *p;
 	json_t *list;
 
-	if (show_params(params, &name, err) != 0)
+	if (show_params(params, &name, &what, err) != 0)
 		return NULL;
 	p = name != NULL ? runtime_port(rt, name) : NULL;
 	if (name != NULL && p == NULL)
 		return no_such(err, name);
 	list = json_array();
 	if (p != NULL)
-		json_array_append_new(list, show_port(rt, p));
+		json_array_append_new(list, show_port(rt, p, &what));
 	for (size_t i = 0; name == NULL && i < rt->conf->n_ports; i++)
-		json_array_append_new(list, show_port(rt, rt->ports[i]));
+		json_array_append_new(list, show_port(rt, rt->ports[i], &what));
 	return list;
 }
 
@@ -67,11 +75,12 @@ static json_t *drops_show(const json_t *params, void *arg, struct err *err)
 	const struct methods_arg *a = arg;
 	const struct runtime *rt = a->rt;
 	const char *name = NULL;
+	struct show_what what;
 	struct iface_stats sum;
 	bool found = false;
 	json_t *list;
 
-	if (show_params(params, &name, err) != 0)
+	if (show_params(params, &name, &what, err) != 0)
 		return NULL;
 	list = json_array();
 	for (size_t i = 0; i < rt->conf->n_ports; i++) {

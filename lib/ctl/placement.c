@@ -31,6 +31,14 @@ uint16_t placement_queues(const struct runtime *rt, const struct lcore_set *work
 	return RTE_MIN(n, (uint16_t)CONF_MAX_QUEUES);
 }
 
+bool placement_possible(const struct runtime *rt, const struct lcore_set *workers)
+{
+	for (uint32_t i = 0; i < rt->n_workers; i++)
+		if (is_allowed(rt, workers, i))
+			return true;
+	return false;
+}
+
 static bool is_near(const struct runtime *rt, uint32_t worker, int socket)
 {
 	return socket < 0 || (int)rte_lcore_to_socket_id(rt->lcores[worker]) == socket;

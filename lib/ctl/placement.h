@@ -12,6 +12,9 @@
 uint16_t placement_queues(const struct runtime *rt, const struct lcore_set *workers,
 			  uint16_t wanted);
 
+/** Is there a worker on one of the lcores? */
+bool placement_possible(const struct runtime *rt, const struct lcore_set *workers);
+
 /** Gives the queues of a newly opened endpoint to workers; warns where a NUMA node is left. */
 void placement_add(struct runtime *rt, struct attachment *a, const struct lcore_set *workers);
 

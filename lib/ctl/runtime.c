@@ -125,8 +125,12 @@ static void look_at(struct runtime *rt, struct attachment *a)
 
 void runtime_tick(struct runtime *rt)
 {
-	for (size_t i = 0; i < rt->conf->n_ports; i++)
+	for (size_t i = 0; i < rt->conf->n_ports; i++) {
 		look_at(rt, &rt->ports[i]->wire);
+		look_at(rt, &rt->ports[i]->host);
+	}
+	for (size_t i = 0; i < rt->conf->n_vnics; i++)
+		look_at(rt, &rt->vnics[i]->at);
 }
 
 /* ---- counters ---- */

@@ -32,7 +32,8 @@ struct port_rt {
 	uint16_t id;
 	struct attachment wire, host;
 	uint64_t mac;      /**< in force */
-	uint64_t first_mac; /**< before a passthru vnic or the host changed it */
+	uint64_t auto_mac; /**< what `mac = auto` means here */
+	uint64_t own_mac;  /**< to be restored when the passthru vnic goes; 0: there is none */
 	uint32_t mtu;      /**< in force */
 	bool carrier;
 	bool kept;         /**< during a change: the new configuration has it, too */
@@ -49,6 +50,7 @@ struct vnic_rt {
 	struct vnic_rt *peer; /**< veth */
 	uint64_t mac;
 	uint32_t mtu;
+	uint32_t wanted_mtu; /**< what configuration last asked for */
 	bool up;      /**< administratively */
 	bool carrier;
 	bool active;  /**< up and not refused: in its port's table and lists */

@@ -46,8 +46,14 @@ static json_t *drops(const struct iface_stats *s)
 	return o;
 }
 
+static void add_statistics(json_t *o, const struct iface_stats *sum)
+{
+	json_object_set_new(o, "stats64", stats64(sum));
+	json_object_set_new(o, "drops", drops(sum));
+}
+
 static json_t *endpoint_json(const struct endpoint_conf *c, const struct attachment *a,
-			     const char *reason)
+			     const char *reason, const struct show_what *w)
 {
 	const char *state = reason[0] == '\0' ? "up" : "down";
 	json_t *o = json_pack("{s:s,s:s}", "type", endpoint_type_name(c->type), "target", c->target);
@@ -59,7 +65,7 @@ static json_t *endpoint_json(const struct endpoint_conf *c, const struct attachm
 			    json_integer(a->endpoint != NULL ? a->endpoint->n_rx_queues : 0));
 	json_object_set_new(o, "state", json_string(state));
 	json_object_set_new(o, "reason", reason[0] != '\0' ? json_string(reason) : json_null());
-	if (a->endpoint != NULL)
+	if (a->endpoint != NULL && w->details)
 		endpoint_describe(a->endpoint, detail, sizeof(detail));
 	if (detail[0] != '\0')
 		json_object_set_new(o, "detail", json_string(detail));
@@ -113,14 +119,15 @@ static const char *operstate(bool up, bool carrier, bool has_lower)
 	return carrier ? "UP" : has_lower ? "LOWERLAYERDOWN" : "DOWN";
 }
 
-json_t *show_link(const struct runtime *rt, const struct vnic_rt *v)
+json_t *show_link(const struct runtime *rt, const struct vnic_rt *v, const struct show_what *w)
 {
 	const struct vnic_conf *c = v->conf;
 	struct iface_stats sum;
 	char reason[sizeof(v->refused.text)];
 	json_t *o = json_object();
 
-	runtime_vnic_stats(rt, v, &sum);
+	if (w->statistics)
+		runtime_vnic_stats(rt, v, &sum);
 	vnic_reason(v, reason, sizeof(reason));
 	json_object_set_new(o, "ifname", json_string(c->name));
 	if (c->type == VNIC_VETH)
@@ -135,31 +142,32 @@ json_t *show_link(const struct runtime *rt, const struct vnic_rt *v)
 	json_object_set_new(o, "linkinfo",
 			    json_pack("{s:s,s:o}", "info_kind", vnic_type_name(c->type),
 				      "info_data", info_data(v)));
-	json_object_set_new(o, "endpoint", endpoint_json(&c->endpoint, &v->at, reason));
-	json_object_set_new(o, "stats64", stats64(&sum));
-	json_object_set_new(o, "drops", drops(&sum));
+	json_object_set_new(o, "endpoint", endpoint_json(&c->endpoint, &v->at, reason, w));
+	if (w->statistics)
+		add_statistics(o, &sum);
 	return o;
 }
 
-json_t *show_port(const struct runtime *rt, const struct port_rt *p)
+json_t *show_port(const struct runtime *rt, const struct port_rt *p, const struct show_what *w)
 {
 	const struct port_conf *c = p->conf;
 	struct iface_stats sum;
 	json_t *o = json_object();
 	bool up = p->wire.state.present;
 
-	runtime_port_stats(rt, p, &sum);
+	if (w->statistics)
+		runtime_port_stats(rt, p, &sum);
 	json_object_set_new(o, "ifname", json_string(c->name));
 	json_object_set_new(o, "flags", flags(up, p->carrier));
 	json_object_set_new(o, "mtu", json_integer(p->mtu));
 	json_object_set_new(o, "operstate", json_string(operstate(up, p->carrier, false)));
 	json_object_set_new(o, "address", mac_string(p->mac));
 	json_object_set_new(o, "promisc", json_boolean(!p->filtered));
-	json_object_set_new(o, "device", endpoint_json(&c->device, &p->wire, p->wire.state.reason));
+	json_object_set_new(o, "device", endpoint_json(&c->device, &p->wire, p->wire.state.reason, w));
 	if (c->has_host)
-		json_object_set_new(o, "host", endpoint_json(&c->host, &p->host, p->host.state.reason));
-	json_object_set_new(o, "stats64", stats64(&sum));
-	json_object_set_new(o, "drops", drops(&sum));
+		json_object_set_new(o, "host", endpoint_json(&c->host, &p->host, p->host.state.reason, w));
+	if (w->statistics)
+		add_statistics(o, &sum);
 	return o;
 }
 

@@ -10,8 +10,14 @@
 
 #include "ctl/runtime.h"
 
-json_t *show_link(const struct runtime *rt, const struct vnic_rt *v);
-json_t *show_port(const struct runtime *rt, const struct port_rt *p);
+/** What a client wants to see of an interface; the less, the cheaper. */
+struct show_what {
+	bool statistics; /**< stats64 and drops */
+	bool details;    /**< endpoint.detail */
+};
+
+json_t *show_link(const struct runtime *rt, const struct vnic_rt *v, const struct show_what *w);
+json_t *show_port(const struct runtime *rt, const struct port_rt *p, const struct show_what *w);
 
 /** Appends one object for each reason that the interface's counters know, those at 0 left out. */
 void show_drops(json_t *list, const char *ifname, const struct iface_stats *sum);

@@ -53,6 +53,8 @@ static void drop(struct origin *o, struct rte_mbuf *m, const struct pkt *p,
 		o->sent--;
 		o->sent_bytes -= p->len;
 	}
+	if (v->flags & VERDICT_BOTH_DROP)
+		stats_drop_rx(&o->w->stats.vnics[v->vnic], (enum drop_reason)v->reason, 1);
 	rte_pktmbuf_free(m);
 }
 
@@ -153,7 +155,7 @@ static void flood(struct origin *o, struct rte_mbuf *m, const struct pkt *p, str
 	if (queue->n == 0 && flood_on(o, m, p, &v, &at))
 		return;
 	if (queue->n < queue_limit(o->port, &v))
-		later = flood_queue_add(q, o->port->id);
+		later = flood_queue_add(q, o->port->id, m->nb_segs);
 	if (later == NULL) {
 		stats_drop_rx(&o->w->stats.ports[o->port->id], DROP_FLOOD_QUEUE_FULL, 1);
 		return;
@@ -245,6 +247,7 @@ void deliver(struct worker *w, const struct source *src, struct burst *b)
 	}
 }
 
+/* As far as the turn's copies reach; a port that is gone takes its waiting frames with it. */
 static void deliver_waiting_port(struct worker *w, uint16_t port)
 {
 	struct origin o = {.w = w, .vnics = w->snapshot->vnics};
@@ -253,7 +256,6 @@ static void deliver_waiting_port(struct worker *w, uint16_t port)
 	if (port < w->snapshot->n_ports && w->snapshot->ports[port].used)
 		o.port = &w->snapshot->ports[port];
 	while ((f = flood_queue_first(&w->floods, port)) != NULL) {
-		/* A port that is gone takes its waiting frames with it. */
 		if (o.port != NULL && !flood_on(&o, f->m, &f->p, &f->v, &f->at))
 			return;
 		rte_pktmbuf_free(f->m);
@@ -263,8 +265,14 @@ static void deliver_waiting_port(struct worker *w, uint16_t port)
 
 void deliver_waiting(struct worker *w)
 {
-	if (likely(w->floods.n == 0))
+	struct flood_queues *q = &w->floods;
+
+	if (likely(q->n == 0))
 		return;
-	for (uint16_t port = 0; port < CONF_MAX_PORTS && w->slow_copies > 0; port++)
-		deliver_waiting_port(w, port);
+	/* Another port begins each turn, so that a storm on one leaves the others theirs. */
+	do
+		q->turn = (uint16_t)((q->turn + 1) % CONF_MAX_PORTS);
+	while (q->ports[q->turn].n == 0);
+	for (uint16_t i = 0; i < CONF_MAX_PORTS && q->n > 0; i++)
+		deliver_waiting_port(w, (uint16_t)((q->turn + i) % CONF_MAX_PORTS));
 }

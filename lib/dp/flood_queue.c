@@ -9,17 +9,20 @@ void flood_queues_init(struct flood_queues *q)
 		q->all[i].following = i + 1 < FLOOD_QUEUE_MAX ? i + 1 : FLOOD_NONE;
 	q->free = 0;
 	q->n = 0;
+	q->mbufs = 0;
+	q->turn = 0;
 }
 
-struct waiting_flood *flood_queue_add(struct flood_queues *q, uint16_t port)
+struct waiting_flood *flood_queue_add(struct flood_queues *q, uint16_t port, uint16_t segs)
 {
 	struct flood_queue *queue = &q->ports[port];
 	uint16_t i = q->free;
 
-	if (i == FLOOD_NONE)
+	if (i == FLOOD_NONE || q->mbufs + segs > FLOOD_QUEUE_MAX_MBUFS)
 		return NULL;
 	q->free = q->all[i].following;
 	q->all[i].following = FLOOD_NONE;
+	q->all[i].segs = segs;
 	if (queue->last == FLOOD_NONE)
 		queue->first = i;
 	else
@@ -27,6 +30,7 @@ struct waiting_flood *flood_queue_add(struct flood_queues *q, uint16_t port)
 	queue->last = i;
 	queue->n++;
 	q->n++;
+	q->mbufs += segs;
 	return &q->all[i];
 }
 
@@ -49,4 +53,5 @@ void flood_queue_remove_first(struct flood_queues *q, uint16_t port)
 	q->free = i;
 	queue->n--;
 	q->n--;
+	q->mbufs -= q->all[i].segs;
 }

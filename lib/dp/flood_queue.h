@@ -15,6 +15,9 @@
 /** Frames that can wait in one worker, all ports together, whatever bcqueuelen says. */
 #define FLOOD_QUEUE_MAX 4096
 
+/** Mbufs that they may hold: super-frames are long chains, and the pool is everybody's. */
+#define FLOOD_QUEUE_MAX_MBUFS 4096
+
 /** Where a flood stands: the next receiver, named so that it survives a new snapshot. */
 struct flood_cursor {
 	uint8_t run;         /**< 0: the group's own list, 1: those who hear all, 2: done */
@@ -29,6 +32,7 @@ struct waiting_flood {
 	struct pkt p;
 	struct verdict v;
 	struct flood_cursor at;
+	uint16_t segs;      /**< mbufs of `m` */
 	uint16_t following; /**< in the port's queue, or in the list of free ones */
 };
 
@@ -42,14 +46,19 @@ struct flood_queue {
 struct flood_queues {
 	struct flood_queue ports[CONF_MAX_PORTS];
 	uint16_t free;
-	uint32_t n; /**< waiting in all */
+	uint32_t n;      /**< waiting in all */
+	uint32_t mbufs;  /**< that they hold */
+	uint16_t turn;   /**< port that is served first */
 	struct waiting_flood all[FLOOD_QUEUE_MAX];
 };
 
 void flood_queues_init(struct flood_queues *q);
 
-/** A place at the end of port @p port's queue, to be filled by the caller; NULL: none is free. */
-struct waiting_flood *flood_queue_add(struct flood_queues *q, uint16_t port);
+/**
+ * A place at the end of port @p port's queue for a frame of @p segs mbufs, to be
+ * filled by the caller; NULL: there is none.
+ */
+struct waiting_flood *flood_queue_add(struct flood_queues *q, uint16_t port, uint16_t segs);
 
 /** The first that waits on @p port, or NULL. */
 struct waiting_flood *flood_queue_first(struct flood_queues *q, uint16_t port);

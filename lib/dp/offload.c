@@ -33,13 +33,16 @@ static bool egress_cuts(const struct rte_mbuf *m, uint32_t caps)
 	       (m->nb_segs == 1 || caps & ENDPOINT_CAP_MULTI_SEGS);
 }
 
-/** An ethdev driver that finishes work writes pseudo headers into the frame; who takes any start and offset doesn't. */
+/**
+ * An ethdev driver that finishes work writes pseudo headers into the frame; who takes any start
+ * and offset doesn't.
+ */
 static bool egress_writes(uint32_t caps)
 {
 	return !(caps & ENDPOINT_CAP_CSUM_ANY);
 }
 
-/** The bytes of transport header to be seen: the least there is, or more if the metadata says so. */
+/** The bytes of transport header to be seen: the least there is, or more as the metadata says. */
 static uint16_t l4_len_of(const struct rte_mbuf *m)
 {
 	bool is_udp = (m->ol_flags & RTE_MBUF_F_TX_L4_MASK) == RTE_MBUF_F_TX_UDP_CKSUM;
@@ -90,7 +93,7 @@ bool offload_is_needed_slow(const struct rte_mbuf *m, uint32_t caps)
 	       (m->data_len < m->l2_len + m->l3_len + l4_len_of(m) || is_read_only(m));
 }
 
-/** Plans for a super-frame; done with it where one segment holds it all, as a frame that wants checksums only. */
+/** Plans for a super-frame; one that a single segment holds is a frame that lacks checksums only. */
 static int plan_tso(struct plan *p, const struct rte_mbuf *m, uint32_t caps)
 {
 	struct offload_hdr *h = &p->hdr;
@@ -140,20 +143,20 @@ static int plan_flags(struct plan *p, const struct rte_mbuf *m, uint32_t caps)
 		p->ip_csum = true;
 		p->clear |= RTE_MBUF_F_TX_IP_CKSUM;
 	}
-	if (!any_l4)
-		return 0;
-	if (caps & ENDPOINT_CAP_CSUM) {
+	if (any_l4 && caps & ENDPOINT_CAP_CSUM) {
 		p->contiguous = egress_writes(caps) ? offload_hdr_len(&p->hdr) : 0;
 		return 0;
 	}
+	p->clear |= OFFLOAD_TX_FLAGS;
+	p->set = 0;
+	if (!any_l4)
+		return 0;
 	p->csum = true;
 	p->zero_is_ones = is_udp;
 	p->csum_start = (uint32_t)m->l2_len + m->l3_len;
 	p->csum_end = p->hdr.ip_end;
 	p->csum_at = p->csum_start + (is_udp ? offsetof(struct rte_udp_hdr, dgram_cksum)
 					     : offsetof(struct rte_tcp_hdr, cksum));
-	p->clear |= OFFLOAD_TX_FLAGS;
-	p->set = 0;
 	return 0;
 }
 
@@ -168,7 +171,7 @@ static int plan_csum_field(struct plan *p, struct rte_mbuf *m, uint32_t caps)
 	if (caps & ENDPOINT_CAP_CSUM_ANY)
 		return 0;
 	p->csum = true;
-	/* It may be UDP (in a tunnel, say); for others the two zeroes are one. The kernel does the same. */
+	/* It may be UDP; for others the two zeroes are one. The kernel does the same. */
 	p->zero_is_ones = true;
 	p->csum_start = f->start;
 	p->csum_end = m->pkt_len;

@@ -114,6 +114,7 @@ bool dev_set_filter(struct endpoint *ep, const struct endpoint_filter *f)
 		allmulti = !set_groups(d, f) && f->n_groups > 0;
 	if (!set_allmulti(d, allmulti) && allmulti)
 		promisc = true;
+	promisc = promisc && !f->never_promisc;
 	d->filters_unicast = !promisc;
 	set_promisc(d, promisc);
 	return d->filters_unicast;

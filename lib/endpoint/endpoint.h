@@ -95,7 +95,7 @@ struct endpoint_state {
 	char reason[200]; /**< why it is down, for a person; empty: it isn't */
 };
 
-/** The filters a port's device is asked for (spec §14). */
+/** The filters a port's device is asked for (docs/semantics.md §14). */
 struct endpoint_filter {
 	const uint64_t *macs;   /**< unicast addresses besides the device's own */
 	size_t n_macs;
@@ -103,6 +103,7 @@ struct endpoint_filter {
 	size_t n_groups;
 	bool promisc;
 	bool allmulti;
+	bool never_promisc; /**< the operator forbade it: what the device can't filter isn't heard */
 };
 
 /* ---- main ---------------------------------------------------------------- */

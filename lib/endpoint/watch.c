@@ -17,17 +17,13 @@
 #define N_EVENTS     64
 #define MAX_ROUNDS   64 /* of N_EVENTS a turn; epoll tells of the rest again */
 #define HINT_MS	     10 /* between two looks at the workers' hints */
+#define DEAR_US	     200 /* reading a namespace's groups takes longer than that */
+#define MANY	     256 /* namespaces: from here on, not all are looked at every tick */
 #define ASKED_A_TICK 128 /* taps asked how they are, for what the kernel doesn't announce */
 #define MOVED_A_TICK 16 /* and of taps that were moved: each takes a helper thread */
 
 /* What epoll hands back for our own descriptors; namespaces hand back their address. */
 enum { SRC_WAKE = 1, SRC_TICK, SRC_SOON, SRC_INOTIFY, SRC_N };
-
-struct poller {
-	TAILQ_ENTRY(poller) next;
-	struct endpoint *ep;
-	bool is_changed;
-};
 
 static struct {
 	pthread_mutex_t lock;
@@ -38,7 +34,6 @@ static struct {
 	uint64_t hints_ready_ms;
 	uint64_t soonest_ms; /**< when something postponed is due; UINT64_MAX: nothing is */
 	bool has_hints, look_at_places, is_tick;
-	TAILQ_HEAD(, poller) pollers;
 } w;
 
 static void lock(void)
@@ -66,11 +61,12 @@ int watch_add(struct tap *t, const char *netns, struct err *err)
 	if (!w.is_open)
 		return err_set(err, EINVAL, "tap %s: the watch isn't open", t->want.ifname);
 	lock();
-	p = watch_place_get(netns, watch_taps.epoll, &watch_tap_events, err);
+	p = watch_place_get(netns, err);
 	if (p == NULL) {
 		unlock();
 		return -err->code;
 	}
+	watch_tap_look_at(p);
 	if (p->ns != NULL)
 		ret = watch_tap_make(t, p->ns, err);
 	else if (p->code == ENOENT || p->code == ENOTDIR || p->code == EINVAL)
@@ -128,7 +124,6 @@ int watch_make_again(struct tap *t, struct err *err)
 
 bool watch_refresh(struct tap *t)
 {
-	struct tap_link link;
 	bool differs;
 
 	lock();
@@ -136,18 +131,20 @@ bool watch_refresh(struct tap *t)
 	if (t->where == TAP_MOVED) {
 		watch_tap_ask_moved(t);
 	} else if (t->where == TAP_HOME) {
+		/* The answer is in the socket when sending returns. */
+		watch_ns_ask(t);
 		watch_ns_drain(t->ns, watch_tap_lost);
-		if (t->where == TAP_HOME && tap_ask(t, &link) == 0) {
+		if (t->where == TAP_HOME && (t->has_fresh || tap_ask(t, &t->fresh) == 0)) {
 			t->has_fresh = false;
-			watch_tap_apply_link(t, &link);
+			watch_tap_apply_link(t, &t->fresh);
 		}
+		/* Where a thousand taps share the list, it isn't read for each of them. */
 		if (t->where == TAP_HOME)
-			watch_tap_read_groups(t->ns, 0);
+			watch_tap_read_groups(t->ns, t->ns->read_us > DEAR_US ? watch_now_ms() : 0);
 	}
 	differs = t->is_changed;
 	watch_tap_unmark(t);
-	if (!TAILQ_EMPTY(&watch_taps.changed))
-		watch_wake();
+	watch_wake();
 	unlock();
 	return differs;
 }
@@ -165,33 +162,6 @@ void endpoint_hint_slow(struct endpoint *ep)
 {
 	if (__atomic_exchange_n(&ep->hint, 1, __ATOMIC_RELAXED) == 0)
 		watch_wake();
-}
-
-int watch_poll(struct endpoint *ep)
-{
-	struct poller *p = calloc(1, sizeof(*p));
-
-	if (p == NULL)
-		return -ENOMEM;
-	p->ep = ep;
-	lock();
-	TAILQ_INSERT_TAIL(&w.pollers, p, next);
-	unlock();
-	return 0;
-}
-
-void watch_unpoll(struct endpoint *ep)
-{
-	struct poller *p;
-
-	lock();
-	TAILQ_FOREACH (p, &w.pollers, next)
-		if (p->ep == ep)
-			break;
-	if (p != NULL)
-		TAILQ_REMOVE(&w.pollers, p, next);
-	unlock();
-	free(p);
 }
 
 /* ---- a turn --------------------------------------------------------------------------- */
@@ -230,13 +200,11 @@ static void take_events(void)
 			}
 			w.has_hints |= ev[i].data.u64 == SRC_WAKE;
 			w.is_tick |= ev[i].data.u64 == SRC_TICK;
-			w.look_at_places |= ev[i].data.u64 == SRC_INOTIFY;
 		}
 	}
 	eat(w.wake);
 	eat(w.tick);
 	eat(w.soon);
-	eat(w.inotify);
 }
 
 static void take_messages(void)
@@ -261,16 +229,68 @@ static void watch_dir(void)
 	w.look_at_places |= w.dir >= 0;
 }
 
+/* What happened to one name; a thousand others needn't be looked at for it. */
+static void take_name(const struct inotify_event *ev)
+{
+	struct watch_place *p;
+
+	if (ev->mask & IN_Q_OVERFLOW)
+		w.look_at_places = true;
+	if (ev->mask & IN_IGNORED && ev->wd == w.dir)
+		w.dir = -1;
+	if (ev->len == 0)
+		return;
+	for (p = watch_place_first(); p != NULL; p = LIST_NEXT(p, next))
+		if (p->kind == NETNS_NAME && strcmp(p->spec, ev->name) == 0)
+			watch_tap_look_at(p);
+}
+
+static void take_names(void)
+{
+	char buf[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
+	ssize_t n;
+
+	while ((n = read(w.inotify, buf, sizeof(buf))) > 0) {
+		for (ssize_t at = 0; at < n;) {
+			const struct inotify_event *ev = (const void *)(buf + at);
+
+			take_name(ev);
+			at += (ssize_t)(sizeof(*ev) + ev->len);
+		}
+	}
+}
+
+/* The share of many that is due at this tick, when all are to be seen every @p ticks. */
+static bool is_due(unsigned int i, unsigned int ticks)
+{
+	return (watch_taps.n_ticks + i) % ticks == 0;
+}
+
+/* What nobody announces: groups joined below IP, namespaces that went without inotify's knowing. */
+static void look_around(void)
+{
+	struct watch_place *p;
+	struct watch_ns *ns;
+	unsigned int n = 0, i = 0;
+
+	for (ns = watch_ns_first(); ns != NULL; ns = LIST_NEXT(ns, next))
+		n++;
+	for (ns = watch_ns_first(); ns != NULL; ns = LIST_NEXT(ns, next))
+		ns->is_dirty |= n < MANY || is_due(i++, 2);
+	for (p = watch_place_first(); p != NULL; p = LIST_NEXT(p, next))
+		if (p->ns == NULL || p->kind != NETNS_NAME || w.dir < 0 || n < MANY ||
+		    is_due(i++, 8))
+			watch_tap_look_at(p);
+}
+
 static void take_tick(void)
 {
-	struct watch_ns *ns;
 	unsigned int asked = 0, moved = 0;
 
+	w.is_tick = false;
 	watch_taps.n_ticks++;
 	watch_dir();
-	w.look_at_places = true;
-	for (ns = watch_ns_first(); ns != NULL; ns = LIST_NEXT(ns, next))
-		ns->is_dirty = true;
+	look_around();
 	/* All-multicast that a program asked for is not announced, nor what happens to a moved one. */
 	if (watch_taps.cursor == NULL)
 		watch_taps.cursor = TAILQ_FIRST(&watch_taps.all);
@@ -294,9 +314,8 @@ static void take_places(void)
 
 	w.look_at_places = false;
 	watch_taps.look_again = false;
-	for (p = watch_place_first(); p != NULL; p = LIST_NEXT(p, next)) {
+	for (p = watch_place_first(); p != NULL; p = LIST_NEXT(p, next))
 		watch_tap_look_at(p);
-	}
 }
 
 static void take_hints(uint64_t now)
@@ -344,38 +363,19 @@ static void take_links(void)
 	}
 }
 
-static void tell_polled(void (*changed)(struct endpoint *ep, void *arg), void *arg)
-{
-	struct poller *p;
-
-	TAILQ_FOREACH (p, &w.pollers, next)
-		p->is_changed = endpoint_refresh(p->ep);
-again:
-	/* The callee may close any of them. */
-	TAILQ_FOREACH (p, &w.pollers, next) {
-		if (!p->is_changed)
-			continue;
-		p->is_changed = false;
-		changed(p->ep, arg);
-		goto again;
-	}
-}
-
 void endpoint_watch_run(void (*changed)(struct endpoint *ep, void *arg), void *arg)
 {
 	uint64_t now = watch_now_ms();
 	struct tap *t;
-	bool tick;
 
 	if (!w.is_open)
 		return;
 	lock();
 	w.soonest_ms = UINT64_MAX;
 	take_events();
-	tick = w.is_tick;
-	w.is_tick = false;
 	take_messages();
-	if (tick)
+	take_names();
+	if (w.is_tick)
 		take_tick();
 	if (w.look_at_places || watch_taps.look_again)
 		take_places();
@@ -388,8 +388,6 @@ void endpoint_watch_run(void (*changed)(struct endpoint *ep, void *arg), void *a
 		watch_tap_unmark(t);
 		changed(&t->ep, arg);
 	}
-	if (tick)
-		tell_polled(changed, arg);
 	unlock();
 }
 
@@ -451,7 +449,6 @@ int endpoint_watch_open(struct err *err)
 	pthread_mutexattr_destroy(&attr);
 	TAILQ_INIT(&watch_taps.all);
 	TAILQ_INIT(&watch_taps.changed);
-	TAILQ_INIT(&w.pollers);
 	watch_taps.cursor = NULL;
 	w.dir = -1;
 	watch_taps.n_ticks = 0;

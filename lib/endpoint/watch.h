@@ -46,8 +46,4 @@ void watch_wake(void);
 /** A harmless descriptor to duplicate where none could be opened. */
 int watch_spare_fd(void);
 
-/** Calls the endpoint's refresh each tick as well; for types that can only be asked (dev). */
-int watch_poll(struct endpoint *ep);
-void watch_unpoll(struct endpoint *ep);
-
 #endif /* ENDPOINT_WATCH_H */

@@ -443,8 +443,9 @@ static uint64_t now_us(void)
 
 int watch_ns_read_groups(struct watch_ns *ns, uint64_t now_ms)
 {
-	uint64_t began, hash = 0;
+	uint64_t hash = 0, began;
 	ssize_t len;
+	int ret = 1;
 
 	if (now_ms != 0 && now_ms < ns->ready_ms)
 		return -EAGAIN;
@@ -453,16 +454,18 @@ int watch_ns_read_groups(struct watch_ns *ns, uint64_t now_ms)
 	len = read_text(ns);
 	if (len >= 0)
 		hash = hash_text((size_t)len);
-	if (len < 0 || (!ns->is_new && hash == ns->text_hash)) {
-		ns->ready_ms = watch_now_ms() + MIN_READ_MS;
-		ns->is_new |= len < 0;
-		return len < 0 ? (int)len : 1;
+	if (len < 0) {
+		ns->is_new = true;
+		ret = (int)len;
+	} else if (ns->is_new || hash != ns->text_hash) {
+		ns->text_hash = hash;
+		ns->is_new = false;
+		sort_out(ns, (size_t)len);
+		ret = 0;
 	}
-	ns->text_hash = hash;
-	ns->is_new = false;
-	sort_out(ns, (size_t)len);
+	ns->read_us = now_us() - began;
 	/* An owner who joins and leaves without end shall not have all of main's time. */
-	ns->ready_ms = watch_now_ms() +
-		       RTE_MAX((uint64_t)MIN_READ_MS, (now_us() - began) * READ_COST / 1000);
-	return 0;
+	ns->ready_ms =
+		watch_now_ms() + RTE_MAX((uint64_t)MIN_READ_MS, ns->read_us * READ_COST / 1000);
+	return ret;
 }

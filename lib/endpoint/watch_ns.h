@@ -26,6 +26,7 @@ struct watch_ns {
 	bool is_new; /**< a tap came: the text may be the same, the answer isn't */
 	uint64_t text_hash; /**< of the groups' text when it was last read */
 	uint64_t ready_ms; /**< not read before */
+	uint64_t read_us; /**< what the last reading took */
 };
 
 /** What happened to a tap at home. */

@@ -76,8 +76,7 @@ static bool is_spec(const struct watch_place *p, const char *spec)
 	return strcmp(p->spec, spec) == 0;
 }
 
-struct watch_place *watch_place_get(const char *spec, int epoll,
-				    const struct watch_place_events *on, struct err *err)
+struct watch_place *watch_place_get(const char *spec, struct err *err)
 {
 	struct watch_place *p;
 
@@ -99,7 +98,6 @@ struct watch_place *watch_place_get(const char *spec, int epoll,
 		TAILQ_INIT(&p->taps);
 		LIST_INSERT_HEAD(&places, p, next);
 	}
-	watch_place_look(p, epoll, on);
 	return p;
 }
 

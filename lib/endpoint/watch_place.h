@@ -30,9 +30,8 @@ struct watch_place_events {
 	void (*gone)(struct watch_place *p);
 };
 
-/** The place that @p spec means, after a look at it; NULL with @p err. watch_place_put() when @p taps is empty again. */
-struct watch_place *watch_place_get(const char *spec, int epoll,
-				    const struct watch_place_events *on, struct err *err);
+/** The place that @p spec means, to be looked at; NULL with @p err. watch_place_put() when @p taps is empty again. */
+struct watch_place *watch_place_get(const char *spec, struct err *err);
 
 /** Frees @p p if it has no taps. */
 void watch_place_put(struct watch_place *p);

@@ -163,7 +163,7 @@ static void place_gone(struct watch_place *p)
 	}
 }
 
-const struct watch_place_events watch_tap_events = {
+static const struct watch_place_events events = {
 	.appeared = place_appeared,
 	.gone = place_gone,
 };
@@ -187,11 +187,28 @@ static void retry_at(struct watch_place *p)
 		close(nsfd);
 }
 
+/* Is there a tap whose loss nobody was told of yet? */
+static bool has_untold(const struct watch_place *p)
+{
+	struct tap *t;
+
+	TAILQ_FOREACH (t, &p->taps, at_place)
+		if (t->where == TAP_ABSENT && t->is_changed)
+			return true;
+	return false;
+}
+
 void watch_tap_look_at(struct watch_place *p)
 {
 	struct tap *t;
 
-	if (watch_place_look(p, watch_taps.epoll, &watch_tap_events)) {
+	/* Who follows along has to put descriptors back into epoll, so no loss may go unheard. */
+	if (p->ns == NULL && has_untold(p)) {
+		watch_taps.look_again = true;
+		watch_wake();
+		return;
+	}
+	if (watch_place_look(p, watch_taps.epoll, &events)) {
 		watch_taps.look_again = true;
 		watch_wake();
 	}

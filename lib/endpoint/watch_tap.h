@@ -21,8 +21,6 @@ struct watch_taps {
 
 extern struct watch_taps watch_taps;
 
-extern const struct watch_place_events watch_tap_events;
-
 /** Puts @p t on the list of those to be told of; and takes it off. Again: no harm. */
 void watch_tap_mark(struct tap *t);
 void watch_tap_unmark(struct tap *t);

@@ -44,7 +44,7 @@ struct flood_list {
 	uint32_t end_bridge; /**< ids[0 … end_bridge) are in bridge mode … */
 	uint32_t end_vepa;   /**< … then vepa … */
 	uint32_t n;          /**< … then private and passthru */
-	bool queued;         /**< the kernel would queue frames to it (spec §8) */
+	bool queued;         /**< the kernel would queue frames to it (docs/semantics.md §8) */
 };
 
 /** The source-mode vnics that list one source MAC. */

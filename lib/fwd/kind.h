@@ -49,14 +49,14 @@ static inline void burst_drop(struct burst *b, enum drop_reason reason)
 /** The kind of a port without vnics: everything is the host's. */
 extern const struct kind none_kind;
 
-/**
- * Frames of the wire, or of the host, that no vnic takes: the host's share (Linux:
- * RX_HANDLER_PASS). A verdict for unicast.
- */
+/** What no vnic takes is the host's (Linux: RX_HANDLER_PASS), if it has an endpoint and wants it. */
 static inline struct verdict verdict_pass(const struct fwd_port *port, const struct pkt *p)
 {
 	bool own = p->dst == port->mac;
 
+	if (pkt_is_group(p))
+		return port->has_host ? (struct verdict){.op = VERDICT_HOST}
+				      : verdict_drop(DROP_NO_LISTENER);
 	if (!port->has_host)
 		return verdict_drop(own ? DROP_NO_HOST : DROP_NO_OWNER);
 	if (!own && !port->host_promisc)

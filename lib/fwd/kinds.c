@@ -24,13 +24,8 @@ const struct kind *kind_of(enum vnic_type type)
 
 static void none_from_wire(const struct fwd_port *port, struct burst *b)
 {
-	for (uint16_t i = 0; i < b->n; i++) {
-		if (!pkt_is_group(&b->p[i]))
-			b->v[i] = verdict_pass(port, &b->p[i]);
-		else
-			b->v[i] = port->has_host ? (struct verdict){.op = VERDICT_HOST}
-						 : verdict_drop(DROP_NO_LISTENER);
-	}
+	for (uint16_t i = 0; i < b->n; i++)
+		b->v[i] = verdict_pass(port, &b->p[i]);
 }
 
 static void none_from_host(const struct fwd_port *port, struct burst *b)

@@ -4,6 +4,9 @@
 
 #include "fwd/lists.h"
 
+/** Groups of one vnic that are told apart. */
+#define MAX_GROUPS 256
+
 /** A vnic under one of its keys, before the lists are cut. */
 struct entry {
 	uint64_t key;
@@ -87,6 +90,7 @@ static size_t cut_flood(const struct entry *e, size_t n, uint16_t *ids, struct f
 
 /* Everything that the members of the port contribute, under its key. */
 struct gathered {
+	size_t max_groups; /* a vnic with more hears all, as a NIC does whose filter is full */
 	struct entries everyone, open, groups, sources;
 	uint32_t bcqueuelen;
 	int32_t bclim;
@@ -112,7 +116,7 @@ static int gather_one(struct gathered *g, const struct vnic_in *in)
 		return rc;
 	}
 	rc = add(&g->everyone, 0, v);
-	if (in->all_groups)
+	if (in->all_groups || in->n_groups > g->max_groups)
 		return rc != 0 ? rc : add(&g->open, 0, v);
 	for (size_t i = 0; i < in->n_groups && rc == 0; i++)
 		if (in->groups[i] != MAC_BROADCAST)
@@ -128,7 +132,7 @@ static void gathered_free(struct gathered *g)
 	free(g->sources.list);
 }
 
-/* Spec §8: more subscribers than the cutoff, or a device that hears all groups anyway. */
+/* §8 of docs/semantics.md: more subscribers than the cutoff, or a device that hears all groups anyway. */
 static bool is_queued(const struct gathered *g, const struct port_in *port, size_t subscribers)
 {
 	return g->bclim >= 0 && (port->promisc || subscribers > (size_t)g->bclim);
@@ -176,18 +180,11 @@ static void cut_sources(struct port_lists *l, const struct gathered *g, uint16_t
 	}
 }
 
-static int cut(struct port_lists *l, struct gathered *g, const struct port_in *port)
+static int cut(struct port_lists *l, const struct gathered *g, const struct port_in *port)
 {
-	size_t n_ids, groups, sources;
+	size_t groups = n_keys(&g->groups), sources = n_keys(&g->sources), n_ids;
 
-	sort(&g->everyone);
-	sort(&g->open);
-	sort(&g->groups);
-	sort(&g->sources);
-	groups = n_keys(&g->groups);
-	sources = n_keys(&g->sources);
-	/* Lists are named by 16 bits in hits; beyond that, groups fall to those who hear all. */
-	if (groups + FLOOD_FIRST_GROUP > UINT16_MAX || sources + 1 > UINT16_MAX)
+	if (sources + 1 > UINT16_MAX)
 		return -E2BIG;
 	n_ids = g->everyone.n + g->open.n + g->groups.n + g->sources.n;
 	l->n_floods = (uint32_t)groups + FLOOD_FIRST_GROUP;
@@ -224,17 +221,44 @@ static int list_macs(struct port_lists *l, int index, const struct vnic_in *vnic
 	return 0;
 }
 
+/*
+ * Lists are named by 16 bits in hits. Owners choose how many groups they join, and none may
+ * keep the others from being served: those who joined most hear all, until it fits.
+ */
+static int gather(struct gathered *g, int index, const struct vnic_in *vnics, size_t n_vnics)
+{
+	size_t max_groups = MAX_GROUPS;
+	int rc = 0;
+
+	do {
+		gathered_free(g);
+		*g = (struct gathered){
+			.max_groups = max_groups,
+			.bcqueuelen = CONF_DEFAULT_BCQUEUELEN,
+			.bclim = 1,
+		};
+		for (size_t i = 0; i < n_vnics && rc == 0; i++)
+			if (vnics[i].port == index)
+				rc = gather_one(g, &vnics[i]);
+		sort(&g->groups);
+		max_groups /= 2;
+	} while (rc == 0 && n_keys(&g->groups) + FLOOD_FIRST_GROUP > UINT16_MAX);
+	sort(&g->everyone);
+	sort(&g->open);
+	sort(&g->sources);
+	return rc;
+}
+
 int lists_build(struct port_lists *l, const struct port_in *port, int index,
 		const struct vnic_in *vnics, size_t n_vnics)
 {
-	struct gathered g = {.bcqueuelen = CONF_DEFAULT_BCQUEUELEN, .bclim = 1};
+	struct gathered g = {0};
 	int rc;
 
 	*l = (struct port_lists){0};
 	rc = list_macs(l, index, vnics, n_vnics);
-	for (size_t i = 0; i < n_vnics && rc == 0; i++)
-		if (vnics[i].port == index)
-			rc = gather_one(&g, &vnics[i]);
+	if (rc == 0)
+		rc = gather(&g, index, vnics, n_vnics);
 	if (rc == 0)
 		rc = cut(l, &g, port);
 	l->bcqueuelen = g.bcqueuelen;

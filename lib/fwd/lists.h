@@ -28,7 +28,7 @@ struct vnic_in {
 /** What snapshot_build() is told of a port. */
 struct port_in {
 	struct fwd_port port; /**< mac, mtu, carrier, has_host, host_promisc, host_reach, wire, host */
-	bool promisc;         /**< the device runs promiscuous or all-multicast (spec §8: then every group queues) */
+	bool promisc;         /**< the device runs promiscuous or all-multicast (then every group queues: docs/semantics.md §8) */
 };
 
 /** One row of a table to be. */

@@ -46,7 +46,7 @@ static inline struct verdict group_from_wire(const struct fwd_port *port, const 
 		}
 	}
 	if (p->type == PKT_TYPE_PAUSE) /* G5 */
-		return (struct verdict){.op = VERDICT_HOST};
+		return verdict_pass(port, p);
 	return flood_from_wire(port, h, span, h.owner);
 }
 
@@ -72,6 +72,9 @@ static inline struct verdict from_wire_one(const struct fwd_port *port, const st
 		v = group_from_wire(port, p, h);
 	else
 		v = unicast_from_wire(port, p, h);
+	/* What a source vnic got is not lost, even if nobody else wants it. */
+	if (h.sources != 0 && v.op == VERDICT_DROP && v.reason != DROP_FLOOD_QUEUE_FULL)
+		v = (struct verdict){.op = VERDICT_CONSUMED};
 	v.copies = h.sources;
 	return v;
 }

@@ -37,6 +37,7 @@ enum flood_span {
 #define VERDICT_LOCAL       (1u << 0) /**< FLOOD from a sibling: each receiver's MTU admits it or not */
 #define VERDICT_QUEUED      (1u << 1) /**< FLOOD that the kernel would put in its broadcast queue */
 #define VERDICT_PORTS_DROP  (1u << 2) /**< DROP counted at the port although a vnic sent it */
+#define VERDICT_BOTH_DROP   (1u << 3) /**< DROP counted at the sender and at `vnic` */
 
 struct verdict {
 	uint8_t op;      /**< enum verdict_op */

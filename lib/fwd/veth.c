@@ -11,7 +11,12 @@ static inline struct verdict from_vnic_one(const struct fwd_vnic *self, const st
 	if (self->spoofcheck != SPOOFCHECK_OFF && p->src != self->mac)
 		return verdict_drop(DROP_SPOOFED);
 	if (p->len > self->peer->mtu + FWD_MTU_OVERHEAD && !p->gso)
-		return verdict_drop(DROP_TOO_LONG);
+		return (struct verdict){
+			.op = VERDICT_DROP,
+			.reason = DROP_TOO_LONG,
+			.flags = VERDICT_BOTH_DROP,
+			.vnic = self->peer->id,
+		};
 	return verdict_vnic(self->peer->id);
 }
 

@@ -25,7 +25,7 @@
 #define PKT_TYPE_VLAN  0x8100
 #define PKT_TYPE_QINQ  0x88a8
 #define PKT_TYPE_IPV6  0x86dd
-#define PKT_TYPE_PAUSE 0x8808 /**< MAC control; macvlan never floods it (spec G5) */
+#define PKT_TYPE_PAUSE 0x8808 /**< MAC control; macvlan never floods it (docs/semantics.md, G5) */
 
 /** A parsed frame header. */
 struct pkt {

@@ -49,7 +49,7 @@ static inline void free_heap(void *addr, void *arg)
 	free(arg);
 }
 
-/** One segment. On the heap, of exactly its size, ASan sees every byte read or written beside it. */
+/** One segment. On the heap, of exactly its size, ASan sees whatever is read beside it. */
 static inline struct rte_mbuf *make_segment(const uint8_t *bytes, uint32_t len, bool heap)
 {
 	struct rte_mbuf *m = rte_pktmbuf_alloc(source);

@@ -120,6 +120,7 @@ static void check_whole(const struct random_case *c, const struct rte_mbuf *m, b
 	check(!(m->ol_flags & RTE_MBUF_F_TX_L4_MASK) == !(by_flags && left));
 	check(!(m->ol_flags & offload_csum_flag) == !(c->kind == KIND_FIELD && left));
 	check(uncut || !(m->ol_flags & RTE_MBUF_F_TX_IP_CKSUM));
+	check((by_flags && left) || !(m->ol_flags & OFFLOAD_TX_FLAGS));
 	if (by_flags && left) {
 		check(m->l2_len == super.l2_len && m->l3_len == super.l3_len);
 		/* A driver will write. */
@@ -242,7 +243,7 @@ static void run_random_case(void)
 	check_n_in_use(0, 0);
 }
 
-/** Random metadata on frames cut off and bent anywhere: any answer but a crash, a leak or an unfit frame. */
+/** Random metadata on frames cut off and bent anywhere: no crash, no leak, no unfit frame. */
 static void run_hostile_case(void)
 {
 	struct random_case c;

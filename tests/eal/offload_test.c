@@ -113,6 +113,44 @@ static void test_jumbo_segments_are_chained_or_refused(void **state)
 	assert_int_equal(offload_finish(m, 0, target, out, OFFLOAD_MAX_SEGS), -EMSGSIZE);
 }
 
+/* A pool whose mbufs hold less than the headers: refused where they must be in one piece. */
+static void test_tiny_mbufs(void **state)
+{
+	const struct spec s = {.tcp_opts = 3, .tcp_flags = 0x10, .payload = 300};
+	struct rte_mempool *tiny =
+		rte_pktmbuf_pool_create("tiny", 63, 0, 0, RTE_PKTMBUF_HEADROOM + 65, 0);
+	struct rte_mbuf *m;
+
+	(void)state;
+	assert_non_null(tiny);
+	build(&super, &s);
+	assert_int_equal(frame_hdr_len(&super), 66);
+	m = make_tso(&super, 100, SPLIT_NONE);
+	assert_int_equal(offload_finish(m, ENDPOINT_CAP_MULTI_SEGS, tiny, out, 3), -EMSGSIZE);
+	m = make_tso(&super, 100, SPLIT_BYTES);
+	assert_int_equal(
+		offload_finish(m, ENDPOINT_CAP_MULTI_SEGS | ENDPOINT_CAP_CSUM | ENDPOINT_CAP_TSO4,
+			       tiny, out, 3),
+		-EMSGSIZE);
+	assert_int_equal(rte_mempool_in_use_count(tiny), 0);
+	rte_mempool_free(tiny);
+}
+
+static void test_super_frame_of_one_segment_is_none(void **state)
+{
+	const struct spec s = {.tcp_flags = 0x18, .payload = 1000};
+	struct rte_mbuf *m;
+
+	(void)state;
+	build(&super, &s);
+	m = make_tso(&super, 1000, SPLIT_NONE);
+	m->ol_flags &= ~RTE_MBUF_F_TX_TCP_CKSUM; /* DPDK: TCP_SEG implies it */
+	assert_int_equal(offload_finish(m, ALL_CAPS, target, out, 1), 1);
+	assert_int_equal(out[0]->ol_flags, RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_TCP_CKSUM);
+	assert_int_equal(out[0]->tso_segsz, 0);
+	rte_pktmbuf_free(out[0]);
+}
+
 static void test_more_segments_than_asked_for(void **state)
 {
 	const struct spec s = {.tcp_flags = 0x10, .payload = 3000};
@@ -389,7 +427,7 @@ static void test_lies_are_refused(void **state)
 		}
 }
 
-/** Gives @p m, which has one extension header of 8 bytes, another @p kind of it, length and successor. */
+/** Gives @p m, with one extension header of 8 bytes, another kind of it, length and successor. */
 static void set_extension(struct rte_mbuf *m, uint8_t kind, uint8_t len, uint8_t next)
 {
 	uint8_t *ip = rte_pktmbuf_mtod(m, uint8_t *) + 14;
@@ -397,6 +435,22 @@ static void set_extension(struct rte_mbuf *m, uint8_t kind, uint8_t len, uint8_t
 	ip[6] = kind;
 	ip[40] = next;
 	ip[41] = len;
+}
+
+static void test_udp_is_not_cut(void **state)
+{
+	const struct spec s = {.udp = true, .payload = 1500};
+	struct rte_mbuf *m;
+
+	(void)state;
+	build(&super, &s);
+	super.bytes[14 + 20 + 12] = 0x50; /* what TCP's data offset would be */
+	super.l4_len = 20;
+	m = make_tso(&super, 1000, SPLIT_NONE);
+	assert_int_equal(offload_finish(m, 0, target, out, 2), -EINVAL);
+	m = make_tso(&super, 1000, SPLIT_NONE);
+	m->ol_flags |= RTE_MBUF_F_TX_UDP_CKSUM;
+	assert_int_equal(offload_finish(m, 0, target, out, 2), -EINVAL);
 }
 
 /* Where the chain of IPv6 extension headers doesn't end at l3_len with TCP, or can't be cut. */
@@ -573,12 +627,15 @@ int main(void)
 		TEST(test_senders_pseudo_sum_is_not_needed),
 		TEST(test_padding_is_not_payload),
 		TEST(test_jumbo_segments_are_chained_or_refused),
+		TEST(test_tiny_mbufs),
+		TEST(test_super_frame_of_one_segment_is_none),
 		TEST(test_more_segments_than_asked_for),
 		TEST(test_segments_keep_port_and_dynamic_fields),
 		TEST(test_checksum_zero),
 		TEST(test_generic_checksum_zero_is_sent_as_ones),
 		TEST(test_generic_checksum_at_the_end),
 		TEST(test_lies_are_refused),
+		TEST(test_udp_is_not_cut),
 		TEST(test_bad_extension_headers_are_refused),
 		TEST(test_checksum_behind_fragment_and_authentication),
 		TEST(test_checksum_only_lies_are_refused),

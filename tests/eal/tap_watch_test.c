@@ -5,11 +5,14 @@
 #include <fcntl.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+
+#include <rte_lcore.h>
 
 #define TICK_MS 250
 #define GROUP	0x0302015e0001ULL /* 01:00:5e:01:02:03 */
@@ -466,6 +469,80 @@ static void test_a_deleted_namespace_is_let_go(void **state)
 	assert_int_equal(at, 0);
 }
 
+struct busy {
+	struct endpoint *ep;
+	struct rte_mempool *pool;
+	int stop;
+	unsigned int sent, received;
+};
+
+static void *be_busy(void *arg)
+{
+	struct busy *b = arg;
+	struct rte_mbuf *m[8];
+
+	if (rte_thread_register() != 0)
+		return NULL;
+	while (__atomic_load_n(&b->stop, __ATOMIC_RELAXED) == 0) {
+		uint16_t n = endpoint_rx(b->ep, 0, m, 8);
+
+		__atomic_fetch_add(&b->received, n, __ATOMIC_RELAXED);
+		rte_pktmbuf_free_bulk(m, n);
+		m[0] = make_frame(b->pool, MAC_A, 2, 3000);
+		n = endpoint_tx(b->ep, 0, m, 1);
+		__atomic_fetch_add(&b->sent, n, __ATOMIC_RELAXED);
+		rte_pktmbuf_free_bulk(m + n, 1u - n);
+	}
+	rte_thread_unregister();
+	return NULL;
+}
+
+/* A worker notices nothing but silence, whatever is exchanged under its hands. */
+static void test_a_worker_goes_on_meanwhile(void **state)
+{
+	const char *ns = ns_add(false);
+	struct endpoint *ep = tap_open_up("web0", ns);
+	struct busy b = {.ep = ep, .pool = ep->pool};
+	unsigned int sent, received;
+	uint8_t frame[60];
+	pthread_t thread;
+	int rounds = 0, s;
+
+	(void)state;
+	fill_frame(frame, 2, MAC_A, sizeof(frame));
+	assert_int_equal(pthread_create(&thread, NULL, be_busy, &b), 0);
+	for (int round = 0; round < 5; round++) {
+		watch_for(ep, 50);
+		if (round % 2 == 0) {
+			ns_del(ns);
+			watch_for(ep, 50);
+			ns_make(ns, false);
+		} else {
+			sh("ip -n %s link del web0", ns);
+			watch_for(ep, 50);
+			endpoint_set_up(ep, true, NULL);
+		}
+		for (int i = 0; i < 10 && !state_of(ep).present; i++)
+			watch_for(ep, 50);
+		if (!state_of(ep).present)
+			break;
+		sent = __atomic_load_n(&b.sent, __ATOMIC_RELAXED);
+		received = __atomic_load_n(&b.received, __ATOMIC_RELAXED);
+		s = packet_socket(ns, "web0", TEST_TYPE, false);
+		for (int i = 0; i < 20; i++) {
+			send(s, frame, sizeof(frame), 0);
+			watch_for(ep, 10);
+		}
+		if (__atomic_load_n(&b.sent, __ATOMIC_RELAXED) == sent ||
+		    __atomic_load_n(&b.received, __ATOMIC_RELAXED) == received)
+			break;
+		rounds++;
+	}
+	__atomic_fetch_add(&b.stop, 1, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	assert_int_equal(rounds, 5);
+}
+
 static void test_absent_at_opening(void **state)
 {
 	const char *ns = ns_name();
@@ -653,6 +730,7 @@ static void test_many_in_one_namespace(void **state)
 
 		snprintf(ifname, sizeof(ifname), "web%u", i);
 		last = tap_open_up(ifname, ns);
+		endpoint_refresh(last); /* as the runtime does */
 	}
 	print_message("# %u taps in one namespace opened in %.0f ms\n", n, now_ms() - began);
 	watch_for(NULL, 500);
@@ -681,6 +759,7 @@ static void test_many_in_as_many_namespaces(void **state)
 	for (unsigned int i = 0; i < n; i++) {
 		snprintf(names[i], sizeof(names[i]), "vt%d-m%u", (int)getpid(), i);
 		last = tap_open_up("web0", names[i]);
+		endpoint_refresh(last);
 	}
 	print_message("# %u taps in as many namespaces opened in %.0f ms\n", n, now_ms() - began);
 	watch_for(NULL, 500);
@@ -727,6 +806,7 @@ static int run(void)
 		TAP_TEST(test_namespace_goes_and_comes_back),
 		TAP_TEST(test_namespace_replaced_at_once),
 		TAP_TEST(test_a_deleted_namespace_is_let_go),
+		TAP_TEST(test_a_worker_goes_on_meanwhile),
 		TAP_TEST(test_absent_at_opening),
 		TAP_TEST(test_namespace_of_a_process),
 		TAP_TEST(test_what_is_refused_and_why),

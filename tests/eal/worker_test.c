@@ -190,6 +190,27 @@ static void offload_flags_of_a_device_are_ignored(void **state)
 	rig_stop(&r);
 }
 
+/* MAC control frames are the host's; a port may have none (it is the default). */
+static void a_pause_frame_without_a_host(void **state)
+{
+	char ini[sizeof(lab)], *at;
+	uint8_t b[64];
+	struct rig r;
+
+	(void)state;
+	memcpy(ini, lab, sizeof(lab));
+	at = strstr(ini, "host = ");
+	memmove(at, strstr(at, "[vnic web]"), strlen(strstr(at, "[vnic web]")) + 1);
+	rig_start(&r, ini);
+	frame(b, "\x01\x80\xc2\x00\x00\x01", OUTSIDE, 64);
+	b[12] = 0x88;
+	b[13] = 0x08;
+	rig_send(&r, "wire", b, 64, 0);
+	rig_turn(&r, 1);
+	assert_int_equal(rig_drops(&r, "eth0", DROP_NO_LISTENER), 1);
+	rig_stop(&r);
+}
+
 /* ---- copies ---- */
 
 static void every_copy_is_its_own(void **state)
@@ -312,7 +333,8 @@ static void veth_joins_two(void **state)
 	rig_send(&r, "a", b, frame(b, OUTSIDE, OUTSIDE, 1019), 0);
 	rig_turn(&r, 1);
 	assert_int_equal(rig_drain(&r, "b"), 1);
-	assert_int_equal(rig_drops(&r, "a", DROP_TOO_LONG), 1);
+	assert_int_equal(rig_drops(&r, "a", DROP_TOO_LONG), 1); /* VE-007: both count it */
+	assert_int_equal(rig_drops(&r, "b", DROP_TOO_LONG), 1);
 	rig_send(&r, "b", b, frame(b, OUTSIDE, OUTSIDE, 1019), 0); /* the ends are independent */
 	rig_turn(&r, 1);
 	assert_int_equal(rig_drain(&r, "a"), 1);
@@ -458,6 +480,59 @@ static void an_endpoint_can_change_hands(void **state)
 	rig_stop(&r);
 }
 
+/* Evicting one endpoint while others that hold nothing go, too. */
+static void many_leave_while_one_changes_hands(void **state)
+{
+	static const char nothings[] = "[port n1]\ndevice = none\n[port n2]\ndevice = none\n"
+				       "[port n3]\ndevice = none\n[port n4]\ndevice = none\n";
+	char ini[sizeof(lab) + sizeof(nothings)], *at;
+	struct err err = {0};
+	struct rig r;
+
+	(void)state;
+	snprintf(ini, sizeof(ini), "%s%s", lab, nothings);
+	rig_start(&r, ini);
+	memcpy(ini, lab, sizeof(lab));
+	at = strstr(ini, "[vnic db]");
+	memcpy(at, "[vnic dx]", 9);
+	assert_int_equal(rig_reload(&r, ini, &err), 0);
+	assert_null(runtime_port(&r.rt, "n4"));
+	rig_stop(&r);
+}
+
+static void a_worker_must_exist(void **state)
+{
+	static const char nobody[] = "[vnic extra]\ntype = macvlan\nport = eth0\nworkers = 77\n";
+	char ini[sizeof(lab) + sizeof(nobody)];
+	struct err err = {0};
+	struct rig r;
+
+	(void)state;
+	rig_start(&r, lab);
+	snprintf(ini, sizeof(ini), "%s%s", lab, nobody);
+	assert_true(rig_reload(&r, ini, &err) < 0);
+	assert_non_null(strstr(err.text, "workers"));
+	rig_stop(&r);
+}
+
+/* A source vnic's copy is a delivery: the port has dropped nothing. */
+static void a_frame_that_a_source_vnic_got_is_no_drop(void **state)
+{
+	static const char ini[] = "[port eth0]\ndevice = dev:net_ring_wire\nmac = 02:4c:00:00:00:01\n"
+				  "[vnic s]\ntype = macvlan\nport = eth0\nmode = source\n"
+				  "sources = 02:58:00:00:00:01\nendpoint = dev:net_ring_s\n";
+	uint8_t b[100];
+	struct rig r;
+
+	(void)state;
+	rig_start(&r, ini);
+	rig_send(&r, "wire", b, frame(b, LAB_DB, OUTSIDE, 100), 0);
+	rig_turn(&r, 1);
+	expect(&r, "s", b, 100);
+	assert_int_equal(rig_drops(&r, "eth0", DROP_NO_OWNER), 0);
+	rig_stop(&r);
+}
+
 /* ---- floods that wait ---- */
 
 /* Endpoints of rings are quick; here they are declared slow, as taps are. */
@@ -569,6 +644,56 @@ static void an_overfull_flood_queue_counts(void **state)
 	rig_stop(&r);
 }
 
+/* A storm on one port leaves the other its turn. */
+static void waiting_floods_take_turns(void **state)
+{
+	static const char second[] =
+		"[port eth1]\ndevice = dev:net_ring_wire1\nmac = 02:4c:00:00:00:02\n"
+		"[vnic e]\ntype = macvlan\nport = eth1\nmode = bridge\nendpoint = dev:net_ring_e\n";
+	char ini[sizeof(crowd) + sizeof(second)];
+	uint8_t b[100];
+	struct rig r;
+
+	(void)state;
+	snprintf(ini, sizeof(ini), "%s%s", crowd, second);
+	rig_start(&r, ini);
+	for (int i = 0; i < 4; i++)
+		declare_slow(&r, crowd_names[i]);
+	declare_slow(&r, "e");
+	for (int turn = 0; turn < 20; turn++) {
+		send_numbered(&r, 0, 32);
+		rig_send(&r, "wire1", b, frame(b, ALL, OUTSIDE, 100), 0);
+		rig_turn(&r, 1);
+	}
+	rig_turn(&r, 4);
+	assert_int_equal(rig_drain(&r, "e"), 20);
+	for (int i = 0; i < 4; i++)
+		rig_drain(&r, crowd_names[i]);
+	rig_stop(&r);
+}
+
+/* Mbufs are everybody's: chained frames count by what they hold. */
+static void waiting_floods_hold_few_mbufs(void **state)
+{
+	uint8_t b[6000];
+	struct rig r;
+
+	(void)state;
+	rig_start(&r, crowd);
+	for (int i = 0; i < 4; i++)
+		declare_slow(&r, crowd_names[i]);
+	for (int turn = 0; turn < 20; turn++) {
+		for (int i = 0; i < 32; i++)
+			rig_send(&r, "wire", b, frame(b, ALL, OUTSIDE, 6000), 300);
+		rig_turn(&r, 1);
+		for (int i = 0; i < 4; i++)
+			rig_drain(&r, crowd_names[i]);
+	}
+	assert_true(rte_mempool_in_use_count(r.pool) <= FLOOD_QUEUE_MAX_MBUFS + 32 * 20);
+	assert_true(rig_drops(&r, "eth0", DROP_FLOOD_QUEUE_FULL) > 0);
+	rig_stop(&r);
+}
+
 static void floods_left_waiting_are_freed(void **state)
 {
 	struct rig r;
@@ -591,6 +716,7 @@ int main(void)
 		cmocka_unit_test(split_headers_are_read),
 		cmocka_unit_test(giants),
 		cmocka_unit_test(offload_flags_of_a_device_are_ignored),
+		cmocka_unit_test(a_pause_frame_without_a_host),
 		cmocka_unit_test(every_copy_is_its_own),
 		cmocka_unit_test(a_full_ring_drops_and_counts),
 		cmocka_unit_test(spoofcheck_holds_senders_to_their_mac),
@@ -601,9 +727,14 @@ int main(void)
 		cmocka_unit_test(a_reload_touches_only_the_difference),
 		cmocka_unit_test(a_failed_change_changes_nothing),
 		cmocka_unit_test(an_endpoint_can_change_hands),
+		cmocka_unit_test(many_leave_while_one_changes_hands),
+		cmocka_unit_test(a_worker_must_exist),
+		cmocka_unit_test(a_frame_that_a_source_vnic_got_is_no_drop),
 		cmocka_unit_test(floods_wait_in_order),
 		cmocka_unit_test(waiting_floods_survive_a_reload),
 		cmocka_unit_test(an_overfull_flood_queue_counts),
+		cmocka_unit_test(waiting_floods_take_turns),
+		cmocka_unit_test(waiting_floods_hold_few_mbufs),
 		cmocka_unit_test(floods_left_waiting_are_freed),
 	};
 

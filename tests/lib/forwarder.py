@@ -55,7 +55,8 @@ class Forwarder:
     # The machine's two cores: one for control, one that polls.
     LCORES = tuple(os.environ.get("DPDK_VNIC_LCORES", "-l 0-1").split())
 
-    def __init__(self, ini, lcores=LCORES, memory=512, args=(), ready=30.0, ns=None):
+    def __init__(self, ini, lcores=LCORES, memory=512, args=(), ready=30.0, ns=None,
+                 own=(), huge=False):
         number = next(_numbers)
         self.prefix = f"vt{os.getpid()}n{number}"
         self.directory = tempfile.mkdtemp(prefix=f"vnic-test-{number}-")
@@ -63,9 +64,9 @@ class Forwarder:
         self.socket = os.path.join(self.directory, "control.sock")
         self.log = os.path.join(self.directory, "log")
         self.write(ini)
-        command = [binary(), "--no-huge", "-m", str(memory), "--no-pci", "--no-telemetry",
-                   f"--file-prefix={self.prefix}", *lcores, *args, "--",
-                   "-c", self.ini, "--socket", self.socket]
+        command = [binary(), *(() if huge else ("--no-huge",)), "-m", str(memory), "--no-pci",
+                   "--no-telemetry", f"--file-prefix={self.prefix}", *lcores, *args, "--",
+                   "-c", self.ini, "--socket", self.socket, *own]
         self._stopped = False
         start = time.monotonic()
         with open(self.log, "wb") as log:
@@ -83,7 +84,7 @@ class Forwarder:
 
     def write(self, ini):
         """Replaces the configuration file in one step, as an editor does."""
-        with open(self.ini + ".new", "w", encoding="ascii") as f:
+        with open(self.ini + ".new", "w", encoding="utf-8") as f:
             f.write(ini)
         os.replace(self.ini + ".new", self.ini)
 
@@ -235,7 +236,7 @@ class ForwarderSide(side.Side):
             "port": "eth0",
             "mode": v.mode,
             "flags": ", ".join(v.flags) or None,
-            "mac": None if v.mode == "passthru" or v.mac == frames.mac("L") else v.mac,
+            "mac": None if v.mode == "passthru" else v.mac,
             "mtu": v.mtu or None,
             **numbered("sources", sources),
             "endpoint": f"tap:{v.name},netns={self.inside.name}",
@@ -277,7 +278,10 @@ class ForwarderSide(side.Side):
                 self.probe("wire", frames.mac(v.joins[-1]), v.name)
             if v.promisc or v.allmulti:
                 self.probe("wire", frames.mac("MU"), v.name)
-        self.probe("wire", frames.mac("BC"), "host", 0.5)
+        passthru = any(v.mode == "passthru" for v in topology.vnics.values())
+        if topology.has_link() and not passthru:
+            # Unknown unicast: the host's TAP is known to be promiscuous.
+            self.probe("wire", frames.mac("U"), "host")
 
     def set_vnic(self, name, **changes):
         for key, value in changes.items():

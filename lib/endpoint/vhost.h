@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * `vhost`: a vhost-user socket on librte_vhost as an endpoint. One struct, and a file
+ * for each part of its life:
+ *   vhost.c         open, close, what main asks
+ *   vhost_dev.c     what librte_vhost calls back: connections, devices, rings
+ *   vhost_io.c      rx and tx, the workers' part
+ *   vhost_pool.c    how many mbufs one burst of a guest may take
+ *   vhost_socket.c  the socket's file, and the sockets of connections
+ *
+ * Threads: main; workers; and librte_vhost's own (one for all sockets' events, one
+ * that connects), whose callbacks wait for nobody but a worker in the middle of a
+ * burst. A worker announces itself in its `struct vhost_use` and looks at `vid` then;
+ * who takes the device away clears `vid` and waits for all uses to end. It can't
+ * be a deadlock: librte_vhost holds no ring's lock when it takes a device away.
+ */
+#ifndef ENDPOINT_VHOST_H
+#define ENDPOINT_VHOST_H
+
+#include <pthread.h>
+#include <sys/queue.h>
+#include <time.h>
+
+#include <rte_vhost.h>
+
+#include "endpoint/types.h"
+
+/** Pairs of rings that a guest can have; librte_vhost's own limit. */
+#define VHOST_MAX_PAIRS 128
+#define VHOST_WORDS	(VHOST_MAX_PAIRS / 64)
+/** The longest frame taken from a guest: 64 KiB of IP behind an Ethernet header with tags. */
+#define VHOST_MAX_FRAME (65536 + 128)
+
+/** A place where one worker is, or isn't, inside librte_vhost with this device. */
+struct __rte_cache_aligned vhost_use {
+	uint32_t busy;
+	uint16_t next; /**< rx: of the pairs that this queue serves, the one to begin with */
+	uint64_t refused; /**< tx: frames that this guest can't take; worker: w, any: ro (relaxed) */
+};
+
+enum vhost_phase {
+	VHOST_NEVER, /**< nobody has connected */
+	VHOST_CONNECTED, /**< the guest's driver isn't ready */
+	VHOST_RUNNING,
+	VHOST_GONE, /**< the last client went away */
+};
+
+/** What callbacks know and main tells. */
+struct vhost_facts {
+	enum vhost_phase phase;
+	uint64_t features; /**< negotiated; VHOST_RUNNING only */
+	uint64_t refused; /**< features that the last client wanted though they weren't offered */
+	uint16_t mtu; /**< VIRTIO_NET_F_MTU; 0: none */
+	time_t since;
+	uint64_t n_connections; /**< so far */
+};
+
+struct vhost {
+	struct endpoint ep; /**< first */
+
+	/* callbacks: w, worker: ro; all atomic */
+	int vid; /**< -1: no device to send to or receive from */
+	uint32_t dev_caps; /**< ENDPOINT_CAP_…, valid while vid is */
+	uint64_t from_guest[VHOST_WORDS]; /**< pairs whose tx ring is enabled */
+	uint64_t to_guest[VHOST_WORDS];
+	uint64_t loud[VHOST_WORDS]; /**< pairs whose guest still kicks; worker: clears */
+
+	struct rte_mempool *budget_pool; /**< vhost_pool.h */
+	struct vhost_use *rx_uses; /**< [ep.n_rx_queues] */
+	struct vhost_use *tx_uses; /**< [ep.n_tx_queues] */
+
+	/* main */
+	char path[108];
+	bool client;
+	bool registered;
+	uint64_t offered; /**< features; constant once registered */
+	struct vhost_facts told; /**< as of the last refresh */
+
+	/* callbacks and main, under `lock`, held for a few instructions */
+	pthread_mutex_t lock;
+	struct vhost_facts facts;
+	int conn_vid; /**< of the one connection; -1: none */
+	LIST_ENTRY(vhost) next; /**< vhost_dev.c */
+};
+
+static inline struct vhost *vhost_of(struct endpoint *ep)
+{
+	return (struct vhost *)ep;
+}
+
+static inline const struct vhost *vhost_of_const(const struct endpoint *ep)
+{
+	return (const struct vhost *)ep;
+}
+
+/* ---- vhost_dev.c --------------------------------------------------------------- */
+
+/** Has librte_vhost serve v->path; 0, or -errno with @p err and nothing left behind. Main. */
+int vhost_dev_register(struct vhost *v, const struct endpoint_conf *conf, struct err *err);
+
+/** Closes the connection and the socket; when it returns nobody calls back for @p v any more. */
+void vhost_dev_unregister(struct vhost *v);
+
+/* ---- vhost_io.c: workers --------------------------------------------------------- */
+
+uint16_t vhost_rx(struct endpoint *ep, uint16_t queue, struct rte_mbuf **m, uint16_t n);
+uint16_t vhost_tx(struct endpoint *ep, uint16_t queue, struct rte_mbuf **m, uint16_t n);
+
+/* ---- vhost_pool.c ---------------------------------------------------------------- */
+
+/**
+ * A view of @p real that gives a thread no more mbufs than vhost_pool_allow() said. A
+ * guest decides how long a descriptor is, and librte_vhost would fill the whole pool with
+ * it: buffers that its neighbours need. One view a pool, shared. NULL with @p err. Main.
+ */
+struct rte_mempool *vhost_pool_get(struct rte_mempool *real, struct err *err);
+void vhost_pool_put(struct rte_mempool *view);
+
+/** How many mbufs this thread may take from views from now on. */
+void vhost_pool_allow(uint32_t n);
+
+/* ---- vhost_socket.c -------------------------------------------------------------- */
+
+/**
+ * Makes room for a socket of ours at @p path: removes one that nobody listens on.
+ * -EADDRINUSE: somebody does; -EEXIST: something that is no socket; -ENOENT: no folder.
+ */
+int vhost_socket_clear(const char *path, struct err *err);
+
+/** The numbers of `owner=`; -1: as it is. 0 or -ENOENT with @p err. */
+int vhost_socket_owner(const char *owner, uid_t *uid, gid_t *gid, struct err *err);
+
+/**
+ * Gives the connections at @p path a limit to how long they may take over the rest of a
+ * message: the one thread that reads them all would wait for ever. Any thread.
+ */
+void vhost_socket_set_limits(const char *path);
+
+#endif /* ENDPOINT_VHOST_H */

@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What librte_vhost tells. Callbacks run on its threads (and, when a socket is closed, on
+ * the closing one); they store, wake main, and wait for nobody but workers in mid-burst.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <rte_pause.h>
+
+#include "base/log.h"
+#include "endpoint/vhost.h"
+
+#ifndef VIRTIO_NET_F_GSO
+#define VIRTIO_NET_F_GSO 6
+#endif
+#ifndef VIRTIO_F_RING_PACKED
+#define VIRTIO_F_RING_PACKED 34
+#endif
+
+#define BIT(n) (1ULL << (n))
+
+/* Fragmentation of UDP isn't done anywhere here; VIRTIO_NET_F_GSO would include it. */
+#define NEVER_OFFERED \
+	(BIT(VIRTIO_NET_F_HOST_UFO) | BIT(VIRTIO_NET_F_GUEST_UFO) | BIT(VIRTIO_NET_F_GSO))
+#define OFFLOADS                                                                        \
+	(BIT(VIRTIO_NET_F_CSUM) | BIT(VIRTIO_NET_F_GUEST_CSUM) |                        \
+	 BIT(VIRTIO_NET_F_HOST_TSO4) | BIT(VIRTIO_NET_F_HOST_TSO6) |                    \
+	 BIT(VIRTIO_NET_F_HOST_ECN) | BIT(VIRTIO_NET_F_GUEST_TSO4) |                    \
+	 BIT(VIRTIO_NET_F_GUEST_TSO6) | BIT(VIRTIO_NET_F_GUEST_ECN))
+
+/* The beginning of a vhost-user message; its layout is the protocol's. */
+#define MSG_SET_FEATURES 2
+struct vhost_message {
+	uint32_t request, flags, size;
+	uint64_t payload;
+} __attribute__((packed));
+
+static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
+static LIST_HEAD(, vhost) list = LIST_HEAD_INITIALIZER(list);
+static struct vhost *by_vid[RTE_MAX_VHOST_DEVICE];
+
+static struct vhost *find_vid(int vid)
+{
+	if (vid < 0 || vid >= RTE_MAX_VHOST_DEVICE)
+		return NULL;
+	return __atomic_load_n(&by_vid[vid], __ATOMIC_ACQUIRE);
+}
+
+static struct vhost *find_path(const char *path)
+{
+	struct vhost *v;
+
+	pthread_mutex_lock(&list_lock);
+	LIST_FOREACH (v, &list, next)
+		if (strcmp(v->path, path) == 0)
+			break;
+	pthread_mutex_unlock(&list_lock);
+	return v;
+}
+
+static void tell(struct vhost *v, enum vhost_phase phase)
+{
+	pthread_mutex_lock(&v->lock);
+	v->facts.phase = phase;
+	v->facts.since = time(NULL);
+	pthread_mutex_unlock(&v->lock);
+	endpoint_hint_slow(&v->ep);
+}
+
+/* ---- workers ------------------------------------------------------------------------ */
+
+static void wait_for(const struct vhost_use *u, uint16_t n)
+{
+	for (uint16_t i = 0; i < n; i++) {
+		for (unsigned int spins = 0;
+		     __atomic_load_n(&u[i].busy, __ATOMIC_SEQ_CST) != 0; spins++) {
+			if (spins < 1000)
+				rte_pause();
+			else
+				usleep(10); /* it was interrupted in its burst */
+		}
+	}
+}
+
+/* Nobody is inside librte_vhost with the device when it returns, and nobody enters. */
+static void withdraw(struct vhost *v)
+{
+	__atomic_store_n(&v->vid, -1, __ATOMIC_SEQ_CST);
+	wait_for(v->rx_uses, v->ep.n_rx_queues);
+	wait_for(v->tx_uses, v->ep.n_tx_queues);
+}
+
+static uint32_t caps_of(uint64_t features)
+{
+	/* A frame is copied, from as many pieces as it has. */
+	uint32_t caps = ENDPOINT_CAP_MULTI_SEGS | ENDPOINT_CAP_SHARED;
+
+	if (!(features & BIT(VIRTIO_NET_F_GUEST_CSUM)))
+		return caps;
+	caps |= ENDPOINT_CAP_CSUM;
+	if (features & BIT(VIRTIO_NET_F_GUEST_TSO4))
+		caps |= ENDPOINT_CAP_TSO4;
+	if (features & BIT(VIRTIO_NET_F_GUEST_TSO6))
+		caps |= ENDPOINT_CAP_TSO6;
+	return caps;
+}
+
+/* ---- connections ---------------------------------------------------------------------- */
+
+static enum rte_vhost_msg_result before_message(int vid, void *msg)
+{
+	const struct vhost_message *h = msg;
+	struct vhost *v = find_vid(vid);
+
+	if (v == NULL || h->request != MSG_SET_FEATURES || h->size != sizeof(h->payload))
+		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+	/* librte_vhost sends the client away without telling us why. */
+	pthread_mutex_lock(&v->lock);
+	v->facts.refused = h->payload & ~v->offered;
+	pthread_mutex_unlock(&v->lock);
+	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+}
+
+static const struct rte_vhost_user_extern_ops message_ops = {.pre_msg_handle = before_message};
+
+static void forget_rings(struct vhost *v)
+{
+	for (int i = 0; i < VHOST_WORDS; i++) {
+		__atomic_store_n(&v->from_guest[i], 0, __ATOMIC_RELAXED);
+		__atomic_store_n(&v->to_guest[i], 0, __ATOMIC_RELAXED);
+		__atomic_store_n(&v->loud[i], 0, __ATOMIC_RELAXED);
+	}
+}
+
+static int on_connect(int vid)
+{
+	char path[PATH_MAX];
+	struct vhost *v;
+	bool is_taken;
+
+	if (vid < 0 || vid >= RTE_MAX_VHOST_DEVICE ||
+	    rte_vhost_get_ifname(vid, path, sizeof(path)) != 0)
+		return -1;
+	v = find_path(path);
+	if (v == NULL)
+		return -1;
+	pthread_mutex_lock(&v->lock);
+	is_taken = v->conn_vid >= 0;
+	if (!is_taken) {
+		v->conn_vid = vid;
+		v->facts.refused = 0;
+		v->facts.n_connections++;
+	}
+	pthread_mutex_unlock(&v->lock);
+	if (is_taken) {
+		LOG(WARNING, ENDPOINT, "%s: a second client at %s was sent away", v->ep.name,
+		    v->path);
+		return -1;
+	}
+	forget_rings(v);
+	__atomic_store_n(&by_vid[vid], v, __ATOMIC_RELEASE);
+	rte_vhost_extern_callback_register(vid, &message_ops, NULL);
+	vhost_socket_set_limits(v->path);
+	tell(v, VHOST_CONNECTED);
+	return 0;
+}
+
+static void on_disconnect(int vid)
+{
+	struct vhost *v = find_vid(vid);
+
+	if (v == NULL)
+		return;
+	withdraw(v);
+	__atomic_store_n(&by_vid[vid], NULL, __ATOMIC_RELEASE);
+	pthread_mutex_lock(&v->lock);
+	v->conn_vid = -1;
+	pthread_mutex_unlock(&v->lock);
+	tell(v, VHOST_GONE);
+}
+
+/* ---- devices and rings ------------------------------------------------------------------ */
+
+static int on_device(int vid)
+{
+	struct vhost *v = find_vid(vid);
+	uint64_t features = 0;
+	uint16_t mtu = 0;
+	uint32_t caps;
+
+	if (v == NULL || rte_vhost_get_negotiated_features(vid, &features) != 0)
+		return -1;
+	if (rte_vhost_get_mtu(vid, &mtu) != 0)
+		mtu = 0;
+	caps = caps_of(features);
+	pthread_mutex_lock(&v->lock);
+	v->facts.features = features;
+	v->facts.mtu = mtu;
+	pthread_mutex_unlock(&v->lock);
+	__atomic_store_n(&v->dev_caps, caps, __ATOMIC_RELAXED);
+	__atomic_store_n(&v->ep.caps, caps, __ATOMIC_RELAXED);
+	__atomic_store_n(&v->vid, vid, __ATOMIC_SEQ_CST);
+	tell(v, VHOST_RUNNING);
+	return 0;
+}
+
+static void on_device_gone(int vid)
+{
+	struct vhost *v = find_vid(vid);
+
+	if (v == NULL)
+		return;
+	withdraw(v);
+	tell(v, VHOST_CONNECTED);
+}
+
+static void set_bit(uint64_t *words, uint16_t bit, bool on)
+{
+	uint64_t mask = 1ULL << bit % 64;
+
+	if (on)
+		__atomic_fetch_or(&words[bit / 64], mask, __ATOMIC_RELAXED);
+	else
+		__atomic_fetch_and(&words[bit / 64], ~mask, __ATOMIC_RELAXED);
+}
+
+/* Called with the locks of all rings held: stores, and no more. */
+static int on_ring(int vid, uint16_t ring, int enable)
+{
+	struct vhost *v = find_vid(vid);
+	uint16_t pair = ring / 2;
+
+	if (v == NULL || pair >= VHOST_MAX_PAIRS)
+		return 0;
+	if (enable)
+		set_bit(v->loud, pair, true);
+	/* Odd rings are those that the guest sends on. */
+	set_bit(ring % 2 != 0 ? v->from_guest : v->to_guest, pair, enable != 0);
+	return 0;
+}
+
+static int on_features(int vid, uint64_t features)
+{
+	struct vhost *v = find_vid(vid);
+
+	/* Of a running device only the log of a migration is switched. */
+	if (v == NULL)
+		return 0;
+	pthread_mutex_lock(&v->lock);
+	v->facts.features = features;
+	pthread_mutex_unlock(&v->lock);
+	return 0;
+}
+
+static const struct rte_vhost_device_ops device_ops = {
+	.new_device = on_device,
+	.destroy_device = on_device_gone,
+	.vring_state_changed = on_ring,
+	.features_changed = on_features,
+	.new_connection = on_connect,
+	.destroy_connection = on_disconnect,
+};
+
+/* ---- main ------------------------------------------------------------------------------- */
+
+/*
+ * librte_vhost tells each message of each client at INFO, and its data path would have
+ * guests make workers write lines. Whoever asked for more with --log-level gets it.
+ */
+static void quieten(void)
+{
+	int config = rte_log_register("lib.vhost.config");
+	int data = rte_log_register("lib.vhost.data");
+
+	if (config >= 0 && rte_log_get_level((uint32_t)config) == RTE_LOG_INFO)
+		rte_log_set_level((uint32_t)config, RTE_LOG_CRIT);
+	if (data >= 0 && rte_log_get_level((uint32_t)data) <= RTE_LOG_WARNING)
+		rte_log_set_level((uint32_t)data, RTE_LOG_CRIT);
+}
+
+static uint64_t unwanted(const struct endpoint_conf *conf)
+{
+	uint64_t mask = NEVER_OFFERED;
+
+	if (conf->no_packed)
+		mask |= BIT(VIRTIO_F_RING_PACKED);
+	if (conf->no_mrg)
+		mask |= BIT(VIRTIO_NET_F_MRG_RXBUF);
+	if (conf->no_offload)
+		mask |= OFFLOADS;
+	return mask;
+}
+
+/* Has it listen, or begin to connect; what the file is like from its first moment on. */
+static int start(struct vhost *v, const struct endpoint_conf *conf, uid_t uid, gid_t gid,
+		 struct err *err)
+{
+	mode_t old = 0;
+	int ret;
+
+	if (!v->client)
+		old = umask(0777 & ~(mode_t)(conf->has_mode ? conf->mode : 0660));
+	ret = rte_vhost_driver_start(v->path);
+	if (!v->client)
+		umask(old);
+	if (ret != 0)
+		return err_set(err, v->client ? EIO : EADDRINUSE, "vhost %s: can't %s there (%s)",
+			       v->path, v->client ? "connect" : "listen",
+			       "too many sockets, or no right to the folder");
+	if (!v->client && (uid != (uid_t)-1 || gid != (gid_t)-1) && chown(v->path, uid, gid) != 0)
+		return err_set(err, errno, "vhost %s: owner: %s", v->path, strerror(errno));
+	return 0;
+}
+
+static int set_up(struct vhost *v, const struct endpoint_conf *conf, uid_t uid, gid_t gid,
+		  struct err *err)
+{
+	if (rte_vhost_driver_disable_features(v->path, unwanted(conf)) != 0 ||
+	    rte_vhost_driver_get_features(v->path, &v->offered) != 0 ||
+	    rte_vhost_driver_callback_register(v->path, &device_ops) != 0)
+		return err_set(err, EIO, "vhost %s: librte_vhost refuses to be set up", v->path);
+	pthread_mutex_lock(&list_lock);
+	LIST_INSERT_HEAD(&list, v, next);
+	pthread_mutex_unlock(&list_lock);
+	v->registered = true;
+	return start(v, conf, uid, gid, err);
+}
+
+int vhost_dev_register(struct vhost *v, const struct endpoint_conf *conf, struct err *err)
+{
+	uint64_t flags = RTE_VHOST_USER_NET_COMPLIANT_OL_FLAGS;
+	uid_t uid = (uid_t)-1;
+	gid_t gid = (gid_t)-1;
+
+	quieten();
+	/* It would let two sockets have one path. */
+	if (find_path(v->path) != NULL)
+		return err_set(err, EADDRINUSE, "vhost %s: another vnic has this socket", v->path);
+	if (conf->owner != NULL && vhost_socket_owner(conf->owner, &uid, &gid, err) != 0)
+		return -err->code;
+	if (!v->client && vhost_socket_clear(v->path, err) != 0)
+		return -err->code;
+	if (v->client)
+		flags |= RTE_VHOST_USER_CLIENT;
+	if (rte_vhost_driver_register(v->path, flags) != 0)
+		return err_set(err, ENOSPC, "vhost %s: librte_vhost has no room for it (%d sockets)",
+			       v->path, RTE_MAX_VHOST_DEVICE);
+	if (set_up(v, conf, uid, gid, err) == 0)
+		return 0;
+	if (v->registered)
+		vhost_dev_unregister(v);
+	else
+		rte_vhost_driver_unregister(v->path);
+	return -err->code;
+}
+
+void vhost_dev_unregister(struct vhost *v)
+{
+	if (!v->registered)
+		return;
+	rte_vhost_driver_unregister(v->path);
+	v->registered = false;
+	pthread_mutex_lock(&list_lock);
+	LIST_REMOVE(v, next);
+	pthread_mutex_unlock(&list_lock);
+	/* It said nothing of the connection's end; the number may be somebody else's by now. */
+	for (int i = 0; i < RTE_MAX_VHOST_DEVICE; i++) {
+		struct vhost *expected = v;
+
+		__atomic_compare_exchange_n(&by_vid[i], &expected, NULL, false, __ATOMIC_ACQ_REL,
+					    __ATOMIC_RELAXED);
+	}
+}
