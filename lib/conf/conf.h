@@ -44,6 +44,10 @@ struct endpoint_conf {
 	const char *netns; /**< tap: name, PID or absolute path; NULL: our own namespace */
 	uint16_t queues; /**< tap, vhost: `queues=`; 0: not given */
 	bool client; /**< vhost: client=1 */
+	bool has_mode; /**< vhost: `mode=` was given */
+	bool no_packed, no_mrg, no_offload; /**< vhost: packed=0, mrg=0, offload=0: not offered */
+	uint16_t mode; /**< vhost: of the socket's file */
+	const char *owner; /**< vhost: USER, USER:GROUP or :GROUP of the file; NULL: not given */
 };
 
 enum promisc { PROMISC_AUTO, PROMISC_OFF, PROMISC_ON };
@@ -144,16 +148,21 @@ struct conf {
 	struct names *names; /**< conf.c's own, for the getters; NULL: they search */
 };
 
+/** A conf with all defaults and no port or vnic. */
+struct conf *conf_create(void);
+
 /**
  * Reads and checks @p path: syntax, keys, values, ranges, names, references
  * between sections, and what this build can't do yet. Every error of the file is
  * added to @p es, in the order of lines.
- * What the kernel would refuse of the combination (a second vnic on a passthru
- * port, a MAC in use) is kinds_check()'s (lib/fwd/kind.h), on the result.
- * @param path  also becomes es->file where that is NULL, and must then outlive @p es
+ * @param check  adds to @p es what else is wrong with the whole: what the kernel would
+ *               refuse of the combination is kinds_check()'s (lib/fwd/kind.h), which this
+ *               layer doesn't know. It also sees a conf in which errors were found already,
+ *               less what they were about. NULL: nothing
  * @return the conf, to be freed by the caller, or NULL when an error was added
  */
-struct conf *conf_load(const char *path, struct errors *es);
+struct conf *conf_load(const char *path, struct errors *es,
+		       void (*check)(const struct conf *c, struct errors *es));
 
 /** @p c may be NULL. */
 void conf_free(struct conf *c);

@@ -7,13 +7,6 @@
 
 #include "conf/load.h"
 
-static void refuse_vhost(struct load *ld, const struct endpoint_conf *ec, const struct section *s,
-			 const char *key)
-{
-	if (ec->type == ENDPOINT_VHOST)
-		load_bad_key(ld, s, key, EOPNOTSUPP, "vhost endpoints are not in this version yet");
-}
-
 static void refuse_global(struct load *ld)
 {
 	const uint32_t *i = names_find(ld->index, INDEX_SECTIONS, "global");
@@ -36,16 +29,11 @@ static void refuse_vnic(struct load *ld, const struct vnic_draft *d)
 	if (d->v.spoofcheck == SPOOFCHECK_IP)
 		load_bad_key(ld, d->section, "spoofcheck", EOPNOTSUPP,
 			     "spoofcheck = ip is not in this version yet");
-	refuse_vhost(ld, &d->v.endpoint, d->section, "endpoint");
 }
 
 void later_refuse(struct load *ld)
 {
 	refuse_global(ld);
-	for (uint32_t i = 0; i < ld->n_ports; i++) {
-		refuse_vhost(ld, &ld->ports[i].p.device, ld->ports[i].section, "device");
-		refuse_vhost(ld, &ld->ports[i].p.host, ld->ports[i].section, "host");
-	}
 	for (uint32_t i = 0; i < ld->n_vnics; i++)
 		refuse_vnic(ld, &ld->vnics[i]);
 }

@@ -82,8 +82,10 @@ static void run_stages(struct load *ld, const char *path, bool refuse_later)
 		later_refuse(ld);
 }
 
-struct conf *load_file(const char *path, struct errors *es, bool refuse_later)
+struct conf *load_file(const char *path, struct errors *es, bool refuse_later,
+		       void (*check)(const struct conf *c, struct errors *es))
 {
+	size_t before = es->n;
 	struct load ld = {.es = es};
 	struct conf *c;
 
@@ -94,12 +96,14 @@ struct conf *load_file(const char *path, struct errors *es, bool refuse_later)
 	ld.c = conf_create();
 	c = ld.c;
 	run_stages(&ld, path, refuse_later);
+	if (check != NULL && !load_is_full(&ld))
+		check(ld.c, es);
 	arena_destroy(ld.scratch);
 	errors_sort(es);
 	if (load_is_full(&ld))
 		errors_add(es, 0, EINVAL, NULL, NULL, "has more errors; only %d are shown",
 			   CONF_MAX_ERRORS);
-	if (ld.n_errors == 0)
+	if (es->n == before)
 		return c;
 	conf_free(c);
 	return NULL;

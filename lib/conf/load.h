@@ -85,15 +85,13 @@ struct load {
 /** Scopes of conf->names. */
 enum { NAMES_PORT, NAMES_VNIC };
 
-/** A conf with all defaults and no port or vnic. */
-struct conf *conf_create(void);
-
 /**
  * Reads and checks all of the file but later.c's part, which conf_load() adds: so tests
  * reach the grammar of what is still to come.
  * @return as conf_load()
  */
-struct conf *load_file(const char *path, struct errors *es, bool refuse_later);
+struct conf *load_file(const char *path, struct errors *es, bool refuse_later,
+		       void (*check)(const struct conf *c, struct errors *es));
 
 /** Adds an error; @p s and @p key may be NULL. Beyond CONF_MAX_ERRORS only counts. */
 void load_error(struct load *ld, int line, int code, const struct section *s, const char *key,

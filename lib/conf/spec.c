@@ -18,7 +18,7 @@ struct parsing {
 	struct arena *arena;
 	struct endpoint_conf ec;
 	struct err *e;
-	bool has_client;
+	bool has_client, has_packed, has_mrg, has_offload;
 };
 
 static bool is_blank(const char *text)
@@ -112,6 +112,67 @@ static int set_client(struct parsing *p, const char *value)
 	return 0;
 }
 
+static int set_mode(struct parsing *p, const char *value)
+{
+	size_t n = strlen(value);
+
+	if (p->ec.has_mode)
+		return err_set(p->e, EINVAL, "'mode' is there twice");
+	if (n < 3 || n > 4 || strspn(value, "01234567") != n || (n == 4 && value[0] != '0'))
+		return err_set(p->e, EINVAL, "mode: '%.40s' is not an octal mode (0000 to 0777)",
+			       value);
+	p->ec.has_mode = true;
+	p->ec.mode = (uint16_t)strtoul(value, NULL, 8);
+	return 0;
+}
+
+static int set_owner(struct parsing *p, const char *value)
+{
+	size_t n = strlen(value);
+	const char *colon = strchr(value, ':');
+
+	if (p->ec.owner != NULL)
+		return err_set(p->e, EINVAL, "'owner' is there twice");
+	if (n == 0 || n > 63 || strcmp(value, ":") == 0 || is_blank(value) ||
+	    (colon != NULL && strchr(colon + 1, ':') != NULL))
+		return err_set(p->e, EINVAL,
+			       "owner: '%.60s' is not an owner (USER, USER:GROUP or :GROUP)", value);
+	p->ec.owner = value;
+	return 0;
+}
+
+/* What guests may be offered: 1, the default, or 0. */
+static int set_offer(struct parsing *p, const char *key, const char *value, bool *has, bool *no)
+{
+	if (*has)
+		return err_set(p->e, EINVAL, "'%s' is there twice", key);
+	if (strcmp(value, "0") != 0 && strcmp(value, "1") != 0)
+		return err_set(p->e, EINVAL, "%s: '%.40s' is not 0 (not offered) or 1", key, value);
+	*has = true;
+	*no = value[0] == '0';
+	return 0;
+}
+
+#define VHOST_KEYS "client, queues, mode, owner, packed, mrg, offload"
+
+static int set_vhost_key(struct parsing *p, const char *key, const char *value)
+{
+	if (strcmp(key, "client") == 0)
+		return set_client(p, value);
+	if (strcmp(key, "mode") == 0)
+		return set_mode(p, value);
+	if (strcmp(key, "owner") == 0)
+		return set_owner(p, value);
+	if (strcmp(key, "packed") == 0)
+		return set_offer(p, key, value, &p->has_packed, &p->ec.no_packed);
+	if (strcmp(key, "mrg") == 0)
+		return set_offer(p, key, value, &p->has_mrg, &p->ec.no_mrg);
+	if (strcmp(key, "offload") == 0)
+		return set_offer(p, key, value, &p->has_offload, &p->ec.no_offload);
+	return err_set(p->e, EINVAL, "'%.40s' is not a key of a vhost endpoint (" VHOST_KEYS ")",
+		       key);
+}
+
 static int set_key(struct parsing *p, char *pair)
 {
 	bool tap = p->ec.type == ENDPOINT_TAP;
@@ -124,10 +185,9 @@ static int set_key(struct parsing *p, char *pair)
 		return set_queues(p, eq);
 	if (strcmp(pair, "netns") == 0 && tap)
 		return set_netns(p, eq);
-	if (strcmp(pair, "client") == 0 && !tap)
-		return set_client(p, eq);
-	return err_set(p->e, EINVAL, "'%.40s' is not a key of a %s endpoint (%s)", pair,
-		       endpoint_type_name(p->ec.type), tap ? "netns, queues" : "client, queues");
+	if (!tap)
+		return set_vhost_key(p, pair, eq);
+	return err_set(p->e, EINVAL, "'%.40s' is not a key of a tap endpoint (netns, queues)", pair);
 }
 
 static int parse_keyed(struct parsing *p, const char *rest)
@@ -154,6 +214,10 @@ static int parse_keyed(struct parsing *p, const char *rest)
 		return err_set(p->e, EINVAL,
 			       "'vhost:' needs a socket path of 1 to %zu bytes: vhost:PATH",
 			       PATH_MAX_LEN);
+	if (p->ec.client && (p->ec.has_mode || p->ec.owner != NULL))
+		return err_set(p->e, EINVAL,
+			       "mode and owner are for a socket of ours (client=0): whoever "
+			       "listens there gives it its own");
 	return 0;
 }
 

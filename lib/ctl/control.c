@@ -28,14 +28,7 @@ struct control {
 
 struct conf *control_load(const char *path, struct errors *es)
 {
-	struct conf *conf = conf_load(path, es);
-
-	if (conf != NULL)
-		kinds_check(conf, es);
-	if (es->n == 0)
-		return conf;
-	conf_free(conf);
-	return NULL;
+	return conf_load(path, es, kinds_check);
 }
 
 /* ---- events ---- */
@@ -241,10 +234,11 @@ int control_run(const struct control_args *args, struct conf *conf)
 	int rc;
 
 	raise_nofile();
-	if (c.base == NULL || runtime_init(&c.rt, args->lcores, args->n_workers) != 0) {
+	if (c.base == NULL) {
 		LOG(ERR, CTL, "no memory");
 		return 1;
 	}
+	runtime_init(&c.rt, args->lcores, args->n_workers);
 	rc = csum_field_register();
 	if (rc != 0)
 		err_set(&err, -rc, "no room in the mbuf for the checksum field");

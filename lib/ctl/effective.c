@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "ctl/attach.h"
 #include "ctl/effective.h"
 
 static void refresh(struct attachment *a)
@@ -124,25 +125,21 @@ static void clamp_mtu(struct vnic_rt *v)
 
 /*
  * A vnic's MTU is at most its port's. Where the port shrank, vnics are clamped; where the
- * vnic's owner asked for more, it is refused (MV-601, MV-602).
+ * vnic's owner asks for more, it is refused (MV-601, MV-602), and v->mtu stays what it was.
  */
 static void update_mtu(struct vnic_rt *v)
 {
 	uint32_t limit = v->port != NULL ? v->port->mtu : CONF_MAX_MTU;
-	uint32_t before = v->mtu;
-	uint32_t mtu = v->conf->mtu;
+	uint32_t mtu = is_owned(&v->at) ? v->at.state.mtu : wanted_mtu(v);
 
-	if (is_owned(&v->at))
-		mtu = v->at.state.mtu;
-	else if (mtu == 0)
-		mtu = v->port != NULL ? v->port->mtu : 1500;
-	if (mtu > limit && (mtu == before || !is_owned(&v->at))) {
+	if (mtu > limit && (mtu == v->mtu || !is_owned(&v->at))) {
 		if (is_owned(&v->at))
 			clamp_mtu(v);
 		mtu = limit;
 	} else if (mtu > limit) {
 		err_set(&v->refused, EINVAL, "MTU %u is more than the %u of port %s (EINVAL)", mtu,
 			limit, v->port->conf->name);
+		return;
 	}
 	v->mtu = mtu;
 }
@@ -237,6 +234,8 @@ struct wanted {
 
 static void want_groups(struct wanted *w, const uint64_t *groups, size_t n)
 {
+	if (n == 0)
+		return;
 	if (w->n_groups + n > w->room) {
 		size_t room = 2 * (w->n_groups + n);
 		uint64_t *grown = reallocarray(w->groups, room, sizeof(*grown));

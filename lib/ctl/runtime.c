@@ -169,12 +169,11 @@ void runtime_port_stats(const struct runtime *rt, const struct port_rt *p, struc
 
 /* ---- life ---- */
 
-int runtime_init(struct runtime *rt, const unsigned int *lcores, uint32_t n_workers)
+void runtime_init(struct runtime *rt, const unsigned int *lcores, uint32_t n_workers)
 {
 	*rt = (struct runtime){.n_workers = n_workers};
 	memcpy(rt->lcores, lcores, n_workers * sizeof(*lcores));
-	rt->conf = calloc(1, sizeof(*rt->conf));
-	return rt->conf != NULL ? 0 : -ENOMEM;
+	rt->conf = conf_create();
 }
 
 void runtime_destroy(struct runtime *rt)

@@ -74,8 +74,8 @@ struct runtime {
 	bool dirty;                         /**< an endpoint's far side changed */
 };
 
-/** Prepares @p rt for @p n_workers workers on @p lcores; nothing runs yet. 0 or -ENOMEM. */
-int runtime_init(struct runtime *rt, const unsigned int *lcores, uint32_t n_workers);
+/** Prepares @p rt for @p n_workers workers on @p lcores; nothing runs yet. */
+void runtime_init(struct runtime *rt, const unsigned int *lcores, uint32_t n_workers);
 
 /**
  * Makes @p new what runs. On success the runtime owns it and frees the old one; on

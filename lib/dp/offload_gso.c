@@ -92,7 +92,7 @@ static void write_headers(struct gso *g, struct rte_mbuf *m, uint32_t len, bool 
 	if (!first)
 		tcp->tcp_flags &= (uint8_t)~RTE_TCP_CWR_FLAG;
 	if (!last)
-		tcp->tcp_flags &= (uint8_t) ~(RTE_TCP_FIN_FLAG | RTE_TCP_PSH_FLAG);
+		tcp->tcp_flags &= 0xff ^ (RTE_TCP_FIN_FLAG | RTE_TCP_PSH_FLAG);
 	tcp->cksum = 0;
 	/* The header's length is a multiple of 4, so the payload starts with a whole word. */
 	tcp->cksum = (uint16_t)~offload_fold(g->pseudo + rte_cpu_to_be_16(l4_total) +

@@ -11,7 +11,7 @@ static const struct endpoint_ops *const types[] = {
 	[ENDPOINT_NONE] = &none_ops,
 	[ENDPOINT_DEV] = &dev_ops,
 	[ENDPOINT_TAP] = &tap_ops,
-	[ENDPOINT_VHOST] = NULL,
+	[ENDPOINT_VHOST] = &vhost_ops,
 };
 
 struct endpoint *endpoint_alloc(size_t size, const struct endpoint_ops *ops,
@@ -57,9 +57,6 @@ int endpoint_open(const struct endpoint_args *args, struct endpoint **ep, struct
 	unsigned int type = args->conf->type;
 
 	*ep = NULL;
-	if (type == ENDPOINT_VHOST)
-		return err_set(err, ENOTSUP, "%s: this version has no vhost endpoints yet",
-			       args->conf->spec);
 	if (type >= RTE_DIM(types) || types[type] == NULL)
 		return err_set(err, EINVAL, "%s: not an endpoint type", args->conf->spec);
 	return types[type]->open(args, ep, err);

@@ -12,7 +12,7 @@
 
 #include "endpoint/endpoint.h"
 
-extern const struct endpoint_ops dev_ops, tap_ops, none_ops;
+extern const struct endpoint_ops dev_ops, tap_ops, vhost_ops, none_ops;
 
 /**
  * Frames refused on one rx queue. Its worker is the only writer, so a relaxed

@@ -53,6 +53,7 @@ struct vhost_facts {
 	uint16_t mtu; /**< VIRTIO_NET_F_MTU; 0: none */
 	time_t since;
 	uint64_t n_connections; /**< so far */
+	uint64_t n_sent_away; /**< while another client was connected */
 };
 
 struct vhost {
@@ -72,7 +73,8 @@ struct vhost {
 	/* main */
 	char path[108];
 	bool client;
-	bool registered;
+	bool registered; /**< with librte_vhost */
+	bool listed; /**< where callbacks find it */
 	uint64_t offered; /**< features; constant once registered */
 	struct vhost_facts told; /**< as of the last refresh */
 
@@ -133,7 +135,8 @@ int vhost_socket_owner(const char *owner, uid_t *uid, gid_t *gid, struct err *er
 /**
  * Gives the connections at @p path a limit to how long they may take over the rest of a
  * message: the one thread that reads them all would wait for ever. Any thread.
+ * @return how many there are whose other end isn't closed
  */
-void vhost_socket_set_limits(const char *path);
+unsigned int vhost_socket_limit(const char *path, bool client);
 
 #endif /* ENDPOINT_VHOST_H */

@@ -136,11 +136,23 @@ static void forget_rings(struct vhost *v)
 	}
 }
 
+/* No callback for @vid finds @v any more, no worker uses its device. */
+static void drop_vid(struct vhost *v, int vid)
+{
+	struct vhost *expected = v;
+
+	withdraw(v);
+	/* The number may be another socket's by now. */
+	__atomic_compare_exchange_n(&by_vid[vid], &expected, NULL, false, __ATOMIC_ACQ_REL,
+				    __ATOMIC_RELAXED);
+}
+
 static int on_connect(int vid)
 {
 	char path[PATH_MAX];
+	unsigned int n_alive;
 	struct vhost *v;
-	bool is_taken;
+	int old;
 
 	if (vid < 0 || vid >= RTE_MAX_VHOST_DEVICE ||
 	    rte_vhost_get_ifname(vid, path, sizeof(path)) != 0)
@@ -148,23 +160,25 @@ static int on_connect(int vid)
 	v = find_path(path);
 	if (v == NULL)
 		return -1;
+	/* A client that came back may be heard before its former end is. */
+	n_alive = vhost_socket_limit(v->path, v->client);
 	pthread_mutex_lock(&v->lock);
-	is_taken = v->conn_vid >= 0;
-	if (!is_taken) {
+	old = v->conn_vid;
+	if (old < 0 || n_alive <= 1) {
 		v->conn_vid = vid;
 		v->facts.refused = 0;
 		v->facts.n_connections++;
+	} else {
+		v->facts.n_sent_away++;
 	}
 	pthread_mutex_unlock(&v->lock);
-	if (is_taken) {
-		LOG(WARNING, ENDPOINT, "%s: a second client at %s was sent away", v->ep.name,
-		    v->path);
+	if (old >= 0 && n_alive > 1)
 		return -1;
-	}
+	if (old >= 0)
+		drop_vid(v, old);
 	forget_rings(v);
 	__atomic_store_n(&by_vid[vid], v, __ATOMIC_RELEASE);
 	rte_vhost_extern_callback_register(vid, &message_ops, NULL);
-	vhost_socket_set_limits(v->path);
 	tell(v, VHOST_CONNECTED);
 	return 0;
 }
@@ -175,8 +189,7 @@ static void on_disconnect(int vid)
 
 	if (v == NULL)
 		return;
-	withdraw(v);
-	__atomic_store_n(&by_vid[vid], NULL, __ATOMIC_RELEASE);
+	drop_vid(v, vid);
 	pthread_mutex_lock(&v->lock);
 	v->conn_vid = -1;
 	pthread_mutex_unlock(&v->lock);
@@ -276,9 +289,9 @@ static void quieten(void)
 	int config = rte_log_register("lib.vhost.config");
 	int data = rte_log_register("lib.vhost.data");
 
-	if (config >= 0 && rte_log_get_level((uint32_t)config) == RTE_LOG_INFO)
+	if (config >= 0 && rte_log_get_level((uint32_t)config) == (int)RTE_LOG_INFO)
 		rte_log_set_level((uint32_t)config, RTE_LOG_CRIT);
-	if (data >= 0 && rte_log_get_level((uint32_t)data) <= RTE_LOG_WARNING)
+	if (data >= 0 && rte_log_get_level((uint32_t)data) <= (int)RTE_LOG_WARNING)
 		rte_log_set_level((uint32_t)data, RTE_LOG_CRIT);
 }
 
@@ -319,6 +332,7 @@ static int start(struct vhost *v, const struct endpoint_conf *conf, uid_t uid, g
 static int set_up(struct vhost *v, const struct endpoint_conf *conf, uid_t uid, gid_t gid,
 		  struct err *err)
 {
+	v->registered = true;
 	if (rte_vhost_driver_disable_features(v->path, unwanted(conf)) != 0 ||
 	    rte_vhost_driver_get_features(v->path, &v->offered) != 0 ||
 	    rte_vhost_driver_callback_register(v->path, &device_ops) != 0)
@@ -326,7 +340,7 @@ static int set_up(struct vhost *v, const struct endpoint_conf *conf, uid_t uid, 
 	pthread_mutex_lock(&list_lock);
 	LIST_INSERT_HEAD(&list, v, next);
 	pthread_mutex_unlock(&list_lock);
-	v->registered = true;
+	v->listed = true;
 	return start(v, conf, uid, gid, err);
 }
 
@@ -349,13 +363,11 @@ int vhost_dev_register(struct vhost *v, const struct endpoint_conf *conf, struct
 	if (rte_vhost_driver_register(v->path, flags) != 0)
 		return err_set(err, ENOSPC, "vhost %s: librte_vhost has no room for it (%d sockets)",
 			       v->path, RTE_MAX_VHOST_DEVICE);
-	if (set_up(v, conf, uid, gid, err) == 0)
-		return 0;
-	if (v->registered)
+	if (set_up(v, conf, uid, gid, err) != 0) {
 		vhost_dev_unregister(v);
-	else
-		rte_vhost_driver_unregister(v->path);
-	return -err->code;
+		return -err->code;
+	}
+	return 0;
 }
 
 void vhost_dev_unregister(struct vhost *v)
@@ -365,13 +377,12 @@ void vhost_dev_unregister(struct vhost *v)
 	rte_vhost_driver_unregister(v->path);
 	v->registered = false;
 	pthread_mutex_lock(&list_lock);
-	LIST_REMOVE(v, next);
+	if (v->listed)
+		LIST_REMOVE(v, next);
+	v->listed = false;
 	pthread_mutex_unlock(&list_lock);
-	/* It said nothing of the connection's end; the number may be somebody else's by now. */
-	for (int i = 0; i < RTE_MAX_VHOST_DEVICE; i++) {
-		struct vhost *expected = v;
-
-		__atomic_compare_exchange_n(&by_vid[i], &expected, NULL, false, __ATOMIC_ACQ_REL,
-					    __ATOMIC_RELAXED);
-	}
+	/* It told nothing of the connection's end. */
+	if (v->conn_vid >= 0)
+		drop_vid(v, v->conn_vid);
+	v->conn_vid = -1;
 }

@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <grp.h>
+#include <poll.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,8 +124,8 @@ int vhost_socket_owner(const char *owner, uid_t *uid, gid_t *gid, struct err *er
 
 /* ---- connections ------------------------------------------------------------------ */
 
-/* An end of a connection whose one or other side has the name @path. */
-static bool is_connection_at(int fd, const char *path)
+/* Our end of a connection: a server's has the name itself, a client's has a peer of that name. */
+static bool is_connection_at(int fd, const char *path, bool client)
 {
 	struct sockaddr_un un;
 	socklen_t len = sizeof(un);
@@ -132,33 +133,39 @@ static bool is_connection_at(int fd, const char *path)
 	socklen_t int_len = sizeof(listens);
 
 	memset(&un, 0, sizeof(un));
-	if (getsockname(fd, (struct sockaddr *)&un, &len) != 0 || un.sun_family != AF_UNIX ||
-	    getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &int_len) != 0 || listens != 0)
+	if (client ? getpeername(fd, (struct sockaddr *)&un, &len) != 0 :
+		     getsockname(fd, (struct sockaddr *)&un, &len) != 0)
 		return false;
-	if (strncmp(un.sun_path, path, sizeof(un.sun_path)) == 0)
-		return true;
-	memset(&un, 0, sizeof(un));
-	len = sizeof(un);
-	return getpeername(fd, (struct sockaddr *)&un, &len) == 0 &&
-	       strncmp(un.sun_path, path, sizeof(un.sun_path)) == 0;
+	return un.sun_family == AF_UNIX && strncmp(un.sun_path, path, sizeof(un.sun_path)) == 0 &&
+	       getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &int_len) == 0 && listens == 0;
 }
 
-void vhost_socket_set_limits(const char *path)
+static bool is_closed(int fd)
 {
-	/* librte_vhost doesn't tell its descriptor, and has no option for this. */
+	struct pollfd p = {.fd = fd, .events = POLLRDHUP};
+
+	return poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLRDHUP | POLLERR)) != 0;
+}
+
+unsigned int vhost_socket_limit(const char *path, bool client)
+{
+	/* librte_vhost doesn't tell its descriptors, and has no option for this. */
 	const struct timeval patience = {.tv_usec = PATIENCE_US};
 	DIR *dir = opendir("/proc/self/fd");
+	unsigned int n_alive = 0;
 	struct dirent *e;
 
 	if (dir == NULL)
-		return;
+		return 0;
 	while ((e = readdir(dir)) != NULL) {
 		int fd = atoi(e->d_name);
 
-		if (fd <= 2 || fd == dirfd(dir) || !is_connection_at(fd, path))
+		if (fd <= 2 || fd == dirfd(dir) || !is_connection_at(fd, path, client))
 			continue;
 		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+		n_alive += !is_closed(fd);
 	}
 	closedir(dir);
+	return n_alive;
 }

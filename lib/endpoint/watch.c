@@ -25,6 +25,14 @@
 /* What epoll hands back for our own descriptors; namespaces hand back their address. */
 enum { SRC_WAKE = 1, SRC_TICK, SRC_SOON, SRC_INOTIFY, SRC_N };
 
+struct listener {
+	TAILQ_ENTRY(listener) next;
+	struct endpoint *ep;
+	bool is_changed;
+};
+
+static TAILQ_HEAD(, listener) listeners = TAILQ_HEAD_INITIALIZER(listeners);
+
 static struct {
 	pthread_mutex_t lock;
 	bool is_open;
@@ -162,6 +170,33 @@ void endpoint_hint_slow(struct endpoint *ep)
 {
 	if (__atomic_exchange_n(&ep->hint, 1, __ATOMIC_RELAXED) == 0)
 		watch_wake();
+}
+
+int watch_listen(struct endpoint *ep)
+{
+	struct listener *l = calloc(1, sizeof(*l));
+
+	if (l == NULL)
+		return -ENOMEM;
+	l->ep = ep;
+	lock();
+	TAILQ_INSERT_TAIL(&listeners, l, next);
+	unlock();
+	return 0;
+}
+
+void watch_unlisten(struct endpoint *ep)
+{
+	struct listener *l;
+
+	lock();
+	TAILQ_FOREACH (l, &listeners, next)
+		if (l->ep == ep)
+			break;
+	if (l != NULL)
+		TAILQ_REMOVE(&listeners, l, next);
+	unlock();
+	free(l);
 }
 
 /* ---- a turn --------------------------------------------------------------------------- */
@@ -363,16 +398,37 @@ static void take_links(void)
 	}
 }
 
+/* Endpoints with threads of their own, which gave a hint. */
+static void take_news(void (*changed)(struct endpoint *ep, void *arg), void *arg)
+{
+	struct listener *l;
+
+	TAILQ_FOREACH (l, &listeners, next)
+		if (__atomic_exchange_n(&l->ep->hint, 0, __ATOMIC_ACQUIRE) != 0)
+			l->is_changed |= endpoint_refresh(l->ep);
+again:
+	/* The callee may close any of them. */
+	TAILQ_FOREACH (l, &listeners, next) {
+		if (!l->is_changed)
+			continue;
+		l->is_changed = false;
+		changed(l->ep, arg);
+		goto again;
+	}
+}
+
 void endpoint_watch_run(void (*changed)(struct endpoint *ep, void *arg), void *arg)
 {
 	uint64_t now = watch_now_ms();
 	struct tap *t;
+	bool hints;
 
 	if (!w.is_open)
 		return;
 	lock();
 	w.soonest_ms = UINT64_MAX;
 	take_events();
+	hints = w.has_hints;
 	take_messages();
 	take_names();
 	if (w.is_tick)
@@ -388,6 +444,8 @@ void endpoint_watch_run(void (*changed)(struct endpoint *ep, void *arg), void *a
 		watch_tap_unmark(t);
 		changed(&t->ep, arg);
 	}
+	if (hints)
+		take_news(changed, arg);
 	unlock();
 }
 

@@ -46,4 +46,11 @@ void watch_wake(void);
 /** A harmless descriptor to duplicate where none could be opened. */
 int watch_spare_fd(void);
 
+/**
+ * Has endpoint_watch_run() refresh @p ep, and tell of it if that changed anything, after
+ * each endpoint_hint_slow(). For types that hear news on threads of their own (vhost).
+ */
+int watch_listen(struct endpoint *ep);
+void watch_unlisten(struct endpoint *ep);
+
 #endif /* ENDPOINT_WATCH_H */

@@ -171,8 +171,14 @@ class Archive:
             self._entry(path, 0o100000 | mode, data if isinstance(data, bytes) else data.encode())
 
     def copy(self, source, path=None):
-        with open(source, "rb") as f:
-            self.file(path or source, f.read())
+        """A file, as @path or under its own name. One that has several names of its own is there
+        once, with links to it: a library must not be loaded twice."""
+        real = path or os.path.realpath(source)
+        if real.strip("/") not in self.names:
+            with open(source, "rb") as f:
+                self.file(real, f.read())
+        if not path and source != real:
+            self.link(source, real)
 
     def program(self, source, path=None):
         """A program or plugin, with the libraries that it needs."""
@@ -181,12 +187,15 @@ class Archive:
             self.copy(library)
 
     def link(self, path, target):
-        self.directory(os.path.dirname(path))
-        self._entry(path.strip("/"), 0o120777, target.encode())
+        path = path.strip("/")
+        if path not in self.names:
+            self.directory(os.path.dirname(path))
+            self._entry(path, 0o120777, target.encode())
 
     def device(self, path, major, minor):
+        path = path.strip("/")
         self.directory(os.path.dirname(path))
-        self._entry(path.strip("/"), 0o020600, device=(major, minor))
+        self._entry(path, 0o020600, device=(major, minor))
 
     def bytes(self):
         end = Archive()

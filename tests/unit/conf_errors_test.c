@@ -18,7 +18,7 @@ static void test_bad_files(void **state)
 		struct errors es = {.file = "vnic.ini"};
 		char *expected = read_data(files[i][1]), *got;
 
-		assert_null(conf_load(files[i][0], &es));
+		assert_null(conf_load(files[i][0], &es, NULL));
 		got = errors_text(&es);
 		assert_string_equal(got, expected);
 		free(got);
@@ -64,7 +64,18 @@ static void test_bad_specs(void **state)
 		{"tap:x,queues", "'queues' is not key=value"},
 		{"vhost:", "'vhost:' needs a socket path of 1 to 107 bytes: vhost:PATH"},
 		{"vhost:/x,client=2", "client: '2' is not 0 (we listen) or 1 (we connect)"},
-		{"vhost:/x,netns=a", "'netns' is not a key of a vhost endpoint (client, queues)"},
+		{"vhost:/x,netns=a", "'netns' is not a key of a vhost endpoint (client, queues, mode, "
+				      "owner, packed, mrg, offload)"},
+		{"vhost:/x,mode=0660,mode=0660", "'mode' is there twice"},
+		{"vhost:/x,mode=1777", "mode: '1777' is not an octal mode (0000 to 0777)"},
+		{"vhost:/x,mode=rw", "mode: 'rw' is not an octal mode (0000 to 0777)"},
+		{"vhost:/x,owner=:", "owner: ':' is not an owner (USER, USER:GROUP or :GROUP)"},
+		{"vhost:/x,owner=a:b:c", "owner: 'a:b:c' is not an owner (USER, USER:GROUP or :GROUP)"},
+		{"vhost:/x,packed=2", "packed: '2' is not 0 (not offered) or 1"},
+		{"vhost:/x,mrg=1,mrg=0", "'mrg' is there twice"},
+		{"vhost:/x,mode=0600,client=1",
+		 "mode and owner are for a socket of ours (client=0): whoever listens there gives "
+		 "it its own"},
 	};
 
 	(void)state;
@@ -95,7 +106,7 @@ static void test_error_codes(void **state)
 		{"sources = 02:00:00:00:00:01", EINVAL}, /* MV-512 */
 		{"mtu = 1501", EINVAL}, /* MV-601 */
 		{"mtu = 67", EINVAL},
-		{"endpoint = vhost:/x", EOPNOTSUPP},
+		{"spoofcheck = ip", EOPNOTSUPP},
 	};
 	struct errors es;
 
@@ -146,10 +157,10 @@ static void test_unreadable_files(void **state)
 	char *got;
 
 	(void)state;
-	assert_null(conf_load("/nonexistent/vnic.ini", &es));
-	assert_null(conf_load("/tmp", &es));
-	assert_null(conf_load("/dev/zero", &es));
-	assert_null(conf_load("/dev/null", &es));
+	assert_null(conf_load("/nonexistent/vnic.ini", &es, NULL));
+	assert_null(conf_load("/tmp", &es, NULL));
+	assert_null(conf_load("/dev/zero", &es, NULL));
+	assert_null(conf_load("/dev/null", &es, NULL));
 	assert_int_equal(es.list[0].code, ENOENT);
 	got = errors_text(&es);
 	assert_string_equal(got, "vnic.ini: can't be read: No such file or directory\n"
@@ -175,7 +186,7 @@ static void test_pipes(void **state)
 	snprintf(path, sizeof(path), "%s.fifo", text_path);
 	assert_int_equal(mkfifo(path, 0600), 0);
 	alarm(10);
-	c = conf_load(path, &es);
+	c = conf_load(path, &es, NULL);
 	alarm(0);
 	unlink(path);
 	assert_null(c);
@@ -186,7 +197,7 @@ static void test_pipes(void **state)
 	assert_int_equal(write(fds[1], PORT, sizeof(PORT) - 1), sizeof(PORT) - 1);
 	close(fds[1]);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fds[0]);
-	c = conf_load(path, &es);
+	c = conf_load(path, &es, NULL);
 	close(fds[0]);
 	assert_non_null(c);
 	conf_free(c);
@@ -200,7 +211,7 @@ static void test_giant_file(void **state)
 	(void)state;
 	write_text(PORT, sizeof(PORT) - 1);
 	assert_int_equal(truncate(text_path, CONF_MAX_FILE + 1), 0);
-	assert_null(conf_load(text_path, &es));
+	assert_null(conf_load(text_path, &es, NULL));
 	assert_int_equal(es.n, 1);
 	errors_format(&es, 0, buf, sizeof(buf));
 	assert_string_equal(buf, "vnic.ini: is larger than 16 MiB");

@@ -60,7 +60,7 @@ static inline struct conf *load_bytes(const char *text, size_t len, struct error
 {
 	*es = (struct errors){.file = "vnic.ini"};
 	write_text(text, len);
-	return conf_load(text_path, es);
+	return conf_load(text_path, es, NULL);
 }
 
 /* All errors, a line each; the caller frees it. */

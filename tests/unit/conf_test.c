@@ -21,7 +21,7 @@ static void assert_ip(const struct ip_addr *a, const char *text)
 static void test_full_global_and_ports(void **state)
 {
 	struct errors es = {0};
-	struct conf *c = conf_load(DATA("full.ini"), &es);
+	struct conf *c = conf_load(DATA("full.ini"), &es, NULL);
 	const struct port_conf *p;
 
 	(void)state;
@@ -68,7 +68,7 @@ static void test_full_global_and_ports(void **state)
 static void test_full_vnics(void **state)
 {
 	struct errors es = {0};
-	struct conf *c = conf_load(DATA("full.ini"), &es);
+	struct conf *c = conf_load(DATA("full.ini"), &es, NULL);
 	const struct vnic_conf *v;
 
 	(void)state;
@@ -166,7 +166,7 @@ static void test_defaults(void **state)
 static void test_later_is_parsed(void **state)
 {
 	struct errors es = {0};
-	struct conf *c = load_file(DATA("later.ini"), &es, false);
+	struct conf *c = load_file(DATA("later.ini"), &es, false, NULL);
 	const struct vnic_conf *v;
 
 	(void)state;

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "vhost_front.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* Requests of the protocol. */
+enum {
+	GET_FEATURES = 1,
+	SET_FEATURES = 2,
+	SET_OWNER = 3,
+	SET_MEM_TABLE = 5,
+	SET_VRING_NUM = 8,
+	SET_VRING_ADDR = 9,
+	SET_VRING_BASE = 10,
+	GET_VRING_BASE = 11,
+	SET_VRING_KICK = 12,
+	SET_VRING_CALL = 13,
+	GET_PROTOCOL_FEATURES = 15,
+	SET_PROTOCOL_FEATURES = 16,
+	SET_VRING_ENABLE = 18,
+};
+
+#define RINGS_AT   0x0
+#define RING_BYTES 8192 /* of one ring's three tables */
+#define HEADER_LEN 12
+
+struct header {
+	uint32_t request, flags, size;
+} __attribute__((packed));
+
+/* ---- memory ---------------------------------------------------------------------- */
+
+void front_init(struct front *f, unsigned int n_pairs, size_t slot_len)
+{
+	size_t slots_at = (size_t)RING_BYTES * 2 * n_pairs;
+
+	memset(f, 0, sizeof(*f));
+	f->fd = -1;
+	f->n_pairs = n_pairs;
+	f->slot_len = slot_len;
+	f->rx_len = 2048;
+	f->mem_len = slots_at + 2 * n_pairs * slot_len * FRONT_RING;
+	f->memfd = memfd_create("front", MFD_CLOEXEC);
+	if (f->memfd < 0 || ftruncate(f->memfd, (off_t)f->mem_len) != 0)
+		abort();
+	f->mem = mmap(NULL, f->mem_len, PROT_READ | PROT_WRITE, MAP_SHARED, f->memfd, 0);
+	if (f->mem == MAP_FAILED)
+		abort();
+	for (unsigned int i = 0; i < 2 * n_pairs; i++) {
+		struct front_ring *r = &f->rings[i];
+		uint8_t *at = f->mem + RINGS_AT + (size_t)RING_BYTES * i;
+
+		r->desc = (struct vring_desc *)at;
+		r->avail = (struct vring_avail *)(at + 2048);
+		r->used = (struct vring_used *)(at + 4096);
+		r->slots = f->mem + slots_at + i * slot_len * FRONT_RING;
+		r->kick = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+		r->call = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	}
+}
+
+void front_destroy(struct front *f)
+{
+	front_disconnect(f);
+	for (unsigned int i = 0; i < 2 * f->n_pairs; i++) {
+		close(f->rings[i].kick);
+		close(f->rings[i].call);
+	}
+	munmap(f->mem, f->mem_len);
+	close(f->memfd);
+}
+
+/* ---- connection -------------------------------------------------------------------- */
+
+static struct sockaddr_un address(const char *path)
+{
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
+
+	snprintf(un.sun_path, sizeof(un.sun_path), "%s", path);
+	return un;
+}
+
+int front_connect(struct front *f, const char *path)
+{
+	struct sockaddr_un un = address(path);
+
+	f->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (connect(f->fd, (struct sockaddr *)&un, sizeof(un)) == 0)
+		return 0;
+	front_disconnect(f);
+	return -errno;
+}
+
+void front_disconnect(struct front *f)
+{
+	if (f->fd >= 0)
+		close(f->fd);
+	f->fd = -1;
+}
+
+int front_listen(const char *path)
+{
+	struct sockaddr_un un = address(path);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (bind(fd, (struct sockaddr *)&un, sizeof(un)) != 0 || listen(fd, 8) != 0) {
+		close(fd);
+		return -errno;
+	}
+	return fd;
+}
+
+int front_accept(struct front *f, int listener, int ms)
+{
+	struct pollfd p = {.fd = listener, .events = POLLIN};
+
+	if (poll(&p, 1, ms) <= 0)
+		return -ETIMEDOUT;
+	f->fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	return f->fd >= 0 ? 0 : -errno;
+}
+
+int front_bytes(struct front *f, const void *b, size_t n)
+{
+	return send(f->fd, b, n, MSG_NOSIGNAL) == (ssize_t)n ? 0 : -errno;
+}
+
+int front_message(struct front *f, uint32_t request, const void *payload, uint32_t size, int fd)
+{
+	struct header h = {request, 1, size};
+	struct iovec iov[2] = {{&h, sizeof(h)}, {(void *)(uintptr_t)payload, size}};
+	union {
+		char buf[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = {0};
+	struct msghdr m = {.msg_iov = iov, .msg_iovlen = size > 0 ? 2 : 1};
+
+	if (fd >= 0) {
+		struct cmsghdr *c;
+
+		m.msg_control = control.buf;
+		m.msg_controllen = sizeof(control.buf);
+		c = CMSG_FIRSTHDR(&m);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(c), &fd, sizeof(int));
+	}
+	return sendmsg(f->fd, &m, MSG_NOSIGNAL) == (ssize_t)(sizeof(h) + size) ? 0 : -errno;
+}
+
+static bool read_answer(struct front *f, uint64_t *answer)
+{
+	struct {
+		struct header h;
+		uint64_t value;
+	} __attribute__((packed)) reply;
+	struct pollfd p = {.fd = f->fd, .events = POLLIN};
+
+	/* The front end's own patience ends, too: a test shall fail, not hang. */
+	if (poll(&p, 1, 10000) <= 0 ||
+	    recv(f->fd, &reply, sizeof(reply), MSG_WAITALL) != (ssize_t)sizeof(reply))
+		return false;
+	*answer = reply.value;
+	return true;
+}
+
+bool front_ask(struct front *f, uint32_t request, uint64_t *answer)
+{
+	return front_message(f, request, NULL, 0, -1) == 0 && read_answer(f, answer);
+}
+
+static bool put_number(struct front *f, uint32_t request, uint64_t n, int fd)
+{
+	return front_message(f, request, &n, sizeof(n), fd) == 0;
+}
+
+static bool put_state(struct front *f, uint32_t request, uint32_t ring, uint32_t n)
+{
+	const uint32_t state[2] = {ring, n};
+
+	return front_message(f, request, state, sizeof(state), -1) == 0;
+}
+
+/* ---- starting and stopping ----------------------------------------------------------- */
+
+static bool share_memory(struct front *f)
+{
+	struct {
+		uint32_t n, padding;
+		uint64_t guest, size, user, offset;
+	} table = {1, 0, 0, f->mem_len, (uintptr_t)f->mem, 0};
+
+	return front_message(f, SET_MEM_TABLE, &table, sizeof(table), f->memfd) == 0;
+}
+
+static uint64_t where(const struct front *f, const void *p)
+{
+	return (uint64_t)((const uint8_t *)p - f->mem);
+}
+
+static void post(struct front *f, struct front_ring *r, uint16_t i)
+{
+	r->desc[i] = (struct vring_desc){where(f, r->slots + i * f->slot_len), f->rx_len,
+					 VRING_DESC_F_WRITE, 0};
+	r->avail->ring[r->avail->idx % FRONT_RING] = i;
+	__atomic_store_n(&r->avail->idx, (uint16_t)(r->avail->idx + 1), __ATOMIC_RELEASE);
+}
+
+static bool start_ring(struct front *f, unsigned int i)
+{
+	struct front_ring *r = &f->rings[i];
+	struct {
+		uint32_t ring, flags;
+		uint64_t desc, used, avail, log;
+	} addr = {i, 0, (uintptr_t)r->desc, (uintptr_t)r->used, (uintptr_t)r->avail, 0};
+
+	memset(r->desc, 0, RING_BYTES);
+	r->seen = 0;
+	r->filled = 0;
+	for (uint16_t d = 0; i % 2 == 0 && d < FRONT_RING; d++)
+		post(f, r, d);
+	return put_state(f, SET_VRING_NUM, i, FRONT_RING) && put_state(f, SET_VRING_BASE, i, 0) &&
+	       front_message(f, SET_VRING_ADDR, &addr, sizeof(addr), -1) == 0 &&
+	       put_number(f, SET_VRING_KICK, i, r->kick) &&
+	       put_number(f, SET_VRING_CALL, i, r->call);
+}
+
+bool front_enable(struct front *f, unsigned int ring, bool on)
+{
+	uint64_t sync;
+
+	return put_state(f, SET_VRING_ENABLE, ring, on) && front_ask(f, GET_FEATURES, &sync);
+}
+
+bool front_start(struct front *f, uint64_t wanted)
+{
+	uint64_t protocol;
+
+	f->features = wanted | FRONT_V1 | FRONT_PROTOCOL;
+	if (!front_ask(f, GET_FEATURES, &f->offered) ||
+	    !front_ask(f, GET_PROTOCOL_FEATURES, &protocol) ||
+	    !put_number(f, SET_PROTOCOL_FEATURES, protocol & 1, -1) ||
+	    front_message(f, SET_OWNER, NULL, 0, -1) != 0 ||
+	    !put_number(f, SET_FEATURES, f->features, -1) || !share_memory(f))
+		return false;
+	for (unsigned int i = 0; i < 2 * f->n_pairs; i++)
+		if (!start_ring(f, i))
+			return false;
+	for (unsigned int i = 0; i < 2 * f->n_pairs; i++)
+		if (!front_enable(f, i, true))
+			return false;
+	return true;
+}
+
+bool front_stop(struct front *f)
+{
+	uint64_t base;
+
+	for (unsigned int i = 0; i < 2 * f->n_pairs; i++)
+		if (!put_state(f, GET_VRING_BASE, i, 0) || !read_answer(f, &base))
+			return false;
+	return true;
+}
+
+/* ---- frames --------------------------------------------------------------------------- */
+
+void front_desc(struct front *f, unsigned int ring, uint16_t i, uint64_t addr, uint32_t len,
+		uint16_t flags, uint16_t next)
+{
+	f->rings[ring].desc[i] = (struct vring_desc){addr, len, flags, next};
+}
+
+void front_head(struct front *f, unsigned int ring, uint16_t head)
+{
+	struct front_ring *r = &f->rings[ring];
+
+	r->avail->ring[r->avail->idx % FRONT_RING] = head;
+	__atomic_store_n(&r->avail->idx, (uint16_t)(r->avail->idx + 1), __ATOMIC_RELEASE);
+	r->filled++;
+}
+
+bool front_send(struct front *f, unsigned int pair, const struct virtio_net_hdr *h,
+		const void *frame, size_t len)
+{
+	unsigned int ring = 2 * pair + 1;
+	struct front_ring *r = &f->rings[ring];
+	uint16_t done = __atomic_load_n(&r->used->idx, __ATOMIC_ACQUIRE);
+	uint16_t slot = r->filled % FRONT_SLOTS;
+	uint8_t *b = r->slots + slot * f->slot_len;
+
+	if ((uint16_t)(r->filled - done) >= FRONT_SLOTS || len + HEADER_LEN > f->slot_len)
+		return false;
+	memset(b, 0, HEADER_LEN);
+	if (h != NULL)
+		memcpy(b, h, sizeof(*h));
+	memcpy(b + HEADER_LEN, frame, len);
+	front_desc(f, ring, 2 * slot, where(f, b), HEADER_LEN, VRING_DESC_F_NEXT, 2 * slot + 1);
+	front_desc(f, ring, 2 * slot + 1, where(f, b) + HEADER_LEN, (uint32_t)len, 0, 0);
+	front_head(f, ring, 2 * slot);
+	return true;
+}
+
+int front_receive(struct front *f, unsigned int pair, struct virtio_net_hdr_mrg_rxbuf *h, void *buf,
+		  size_t len)
+{
+	struct front_ring *r = &f->rings[2 * pair];
+	unsigned int n_buffers = 1;
+	size_t got = 0;
+
+	for (unsigned int i = 0; i < n_buffers; i++) {
+		const struct vring_used_elem *e = &r->used->ring[r->seen % FRONT_RING];
+		const uint8_t *b;
+		size_t skip = i == 0 ? HEADER_LEN : 0, part;
+
+		if (__atomic_load_n(&r->used->idx, __ATOMIC_ACQUIRE) == r->seen)
+			return -1;
+		b = r->slots + e->id * f->slot_len;
+		if (i == 0) {
+			memcpy(h, b, sizeof(*h));
+			if (f->features & FRONT_MRG)
+				n_buffers = h->num_buffers;
+		}
+		part = e->len - skip;
+		if (e->len < skip || got + part > len)
+			return -1;
+		memcpy((uint8_t *)buf + got, b + skip, part);
+		got += part;
+		r->seen++;
+		post(f, r, (uint16_t)e->id);
+	}
+	return (int)got;
+}

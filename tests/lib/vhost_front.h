@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A vhost-user front end of the tests' own: the virtual machine's side of a socket. It
+ * speaks the protocol, shares a memfd and fills split rings by hand, so that it can also
+ * do what no driver would. No hugepages, no DPDK. One thread at a time.
+ */
+#ifndef TESTS_VHOST_FRONT_H
+#define TESTS_VHOST_FRONT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <linux/virtio_net.h>
+#include <linux/virtio_ring.h>
+
+#define FRONT_PAIRS 8
+#define FRONT_RING  64 /**< descriptors */
+#define FRONT_SLOTS (FRONT_RING / 2) /**< frames: each has a descriptor for its header */
+
+#define FRONT_V1	(1ULL << 32)
+#define FRONT_PROTOCOL	(1ULL << 30)
+#define FRONT_MRG	(1ULL << VIRTIO_NET_F_MRG_RXBUF)
+#define FRONT_MQ	(1ULL << VIRTIO_NET_F_MQ)
+#define FRONT_CSUM	(1ULL << VIRTIO_NET_F_CSUM)
+#define FRONT_TSO	(1ULL << VIRTIO_NET_F_HOST_TSO4 | 1ULL << VIRTIO_NET_F_HOST_TSO6)
+#define FRONT_GUEST_CSUM (1ULL << VIRTIO_NET_F_GUEST_CSUM)
+#define FRONT_GUEST_TSO (1ULL << VIRTIO_NET_F_GUEST_TSO4 | 1ULL << VIRTIO_NET_F_GUEST_TSO6)
+#define FRONT_OFFLOADS	(FRONT_CSUM | FRONT_TSO | FRONT_GUEST_CSUM | FRONT_GUEST_TSO)
+
+struct front_ring {
+	struct vring_desc *desc;
+	struct vring_avail *avail;
+	struct vring_used *used;
+	uint8_t *slots;
+	uint16_t seen; /**< of the used ring */
+	uint16_t filled; /**< frames put in so far */
+	int kick, call;
+};
+
+struct front {
+	int fd; /**< the connection; -1: none */
+	int memfd;
+	uint8_t *mem;
+	size_t mem_len, slot_len;
+	uint64_t offered, features;
+	unsigned int n_pairs;
+	uint32_t rx_len; /**< bytes of each receive buffer, header included */
+	struct front_ring rings[2 * FRONT_PAIRS]; /**< even: received on; odd: sent on */
+};
+
+/** Memory for @p n_pairs pairs of rings whose frames have up to @p slot_len bytes. */
+void front_init(struct front *f, unsigned int n_pairs, size_t slot_len);
+/** Closes the connection as a process that dies does, and gives the memory back. */
+void front_destroy(struct front *f);
+
+/** Connects to a server; 0 or -errno. */
+int front_connect(struct front *f, const char *path);
+void front_disconnect(struct front *f);
+/** A server's socket; and the next connection to it within @p ms, 0 or -ETIMEDOUT. */
+int front_listen(const char *path);
+int front_accept(struct front *f, int listener, int ms);
+
+/** Sends one message; with a descriptor unless @p fd is -1. 0 or -errno. */
+int front_message(struct front *f, uint32_t request, const void *payload, uint32_t size, int fd);
+/** Any bytes. */
+int front_bytes(struct front *f, const void *b, size_t n);
+/** A question that is answered with a number; false: the connection was closed. */
+bool front_ask(struct front *f, uint32_t request, uint64_t *answer);
+
+/** Negotiates the features @p wanted (what wasn't offered included) and starts all rings; false: it was closed. */
+bool front_start(struct front *f, uint64_t wanted);
+bool front_enable(struct front *f, unsigned int ring, bool on);
+/** GET_VRING_BASE of all rings: the driver goes. */
+bool front_stop(struct front *f);
+
+/** Puts a frame into pair @p pair's send ring; false: it is full. */
+bool front_send(struct front *f, unsigned int pair, const struct virtio_net_hdr *h,
+		const void *frame, size_t len);
+/** The next frame received on pair @p pair, its length, or -1; @p h as the first buffer has it. */
+int front_receive(struct front *f, unsigned int pair, struct virtio_net_hdr_mrg_rxbuf *h, void *buf,
+		  size_t len);
+
+/** Writes descriptor @p i of @p ring and, with @p head, makes it available. */
+void front_desc(struct front *f, unsigned int ring, uint16_t i, uint64_t addr, uint32_t len,
+		uint16_t flags, uint16_t next);
+void front_head(struct front *f, unsigned int ring, uint16_t head);
+
+#endif /* TESTS_VHOST_FRONT_H */
