@@ -43,7 +43,8 @@ static int without_separator(int argc, char **argv)
 
 		if (strcmp(argv[i], "-c") == 0 && dot != NULL) {
 			fprintf(stderr,
-				"dpdk-vnic: -c %s needs a `--` in front of it (EAL takes -c for a core mask):\n"
+				"dpdk-vnic: -c %s needs a `--` in front of it (EAL takes -c for a "
+				"core mask):\n"
 				"  dpdk-vnic [EAL options] -- -c %s\n",
 				argv[i + 1], argv[i + 1]);
 			return 2;
@@ -69,9 +70,12 @@ static bool parse_seconds(const char *text, unsigned int *seconds)
 static int parse_own(struct args *a, int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"config", required_argument, NULL, 'c'},  {"check", no_argument, NULL, 'k'},
-		{"socket", required_argument, NULL, 's'},  {"stats-period", required_argument, NULL, 'p'},
-		{"version", no_argument, NULL, 'V'},       {"help", no_argument, NULL, 'h'},
+		{"config", required_argument, NULL, 'c'},
+		{"check", no_argument, NULL, 'k'},
+		{"socket", required_argument, NULL, 's'},
+		{"stats-period", required_argument, NULL, 'p'},
+		{"version", no_argument, NULL, 'V'},
+		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
 	int o;
@@ -91,7 +95,8 @@ static int parse_own(struct args *a, int argc, char **argv)
 		case 'p':
 			if (!parse_seconds(optarg, &a->stats_period)) {
 				fprintf(stderr,
-					"dpdk-vnic: --stats-period: '%s' is not a number of seconds (1 to 86400)\n",
+					"dpdk-vnic: --stats-period: '%s' is not a number of "
+					"seconds (1 to 86400)\n",
 					optarg);
 				return 2;
 			}

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 struct args {
-	int n_eal;   /**< argv[0] and EAL's arguments; `--` not counted */
+	int n_eal; /**< argv[0] and EAL's arguments; `--` not counted */
 	const char *conf_path;
 	const char *socket_path; /**< NULL: not given */
 	unsigned int stats_period;

@@ -148,7 +148,7 @@ static int run(const struct args *a, struct conf *conf)
 	};
 	unsigned int lcore;
 
-	RTE_LCORE_FOREACH_WORKER(lcore)
+	RTE_LCORE_FOREACH_WORKER (lcore)
 		if (n_workers < CONF_MAX_WORKERS)
 			lcores[n_workers++] = lcore;
 	args.n_workers = n_workers;

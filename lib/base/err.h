@@ -17,7 +17,7 @@
 
 /** Why one operation failed. Start with `= {0}`; `code` 0 means no error. */
 struct err {
-	int code;       /**< a positive errno value */
+	int code; /**< a positive errno value */
 	char text[480]; /**< one line, without a newline, complete in itself */
 };
 
@@ -37,10 +37,10 @@ const char *err_name(int code);
 
 /** One error of a file, or of one vnic or port of it. */
 struct error {
-	int line;         /**< 1-based; 0: no line */
-	int code;         /**< positive errno: what the kernel would have answered; EINVAL by default */
+	int line; /**< 1-based; 0: no line */
+	int code; /**< positive errno: what the kernel would have answered; EINVAL by default */
 	char section[80]; /**< "vnic web"; empty: none */
-	char key[40];     /**< empty: none */
+	char key[40]; /**< empty: none */
 	char text[320];
 };
 

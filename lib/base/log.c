@@ -2,11 +2,8 @@
 #include "base/log.h"
 
 static const char *const names[LOG_N_MODULES] = {
-	[LOG_CONF] = "vnic.conf",
-	[LOG_FWD] = "vnic.fwd",
-	[LOG_ENDPOINT] = "vnic.endpoint",
-	[LOG_DP] = "vnic.dp",
-	[LOG_CTL] = "vnic.ctl",
+	[LOG_CONF] = "vnic.conf", [LOG_FWD] = "vnic.fwd", [LOG_ENDPOINT] = "vnic.endpoint",
+	[LOG_DP] = "vnic.dp",	  [LOG_CTL] = "vnic.ctl",
 };
 
 static int types[LOG_N_MODULES] = {

@@ -21,8 +21,8 @@ void log_open(void);
 int log_type(enum log_module module);
 
 /** LOG(ERR, CTL, "text %d", n): one line; the newline is added. */
-#define LOG(level, module, fmt, ...)                                                               \
-	rte_log(RTE_LOG_##level, (uint32_t)log_type(LOG_##module),                                 \
+#define LOG(level, module, fmt, ...)                               \
+	rte_log(RTE_LOG_##level, (uint32_t)log_type(LOG_##module), \
 		"dpdk-vnic: " fmt "\n" __VA_OPT__(, ) __VA_ARGS__)
 
 #endif /* BASE_LOG_H */

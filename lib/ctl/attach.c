@@ -122,8 +122,8 @@ void detach(struct runtime *rt, struct attachment *a)
 static bool same_addresses(const struct vnic_conf *a, const struct vnic_conf *b)
 {
 	return a->n_addresses == b->n_addresses &&
-	       (a->n_addresses == 0 || memcmp(a->addresses, b->addresses,
-					      a->n_addresses * sizeof(*a->addresses)) == 0);
+	       (a->n_addresses == 0 ||
+		memcmp(a->addresses, b->addresses, a->n_addresses * sizeof(*a->addresses)) == 0);
 }
 
 int attach_modify_vnic(struct vnic_rt *v, const struct vnic_conf *old, uint32_t old_mtu,

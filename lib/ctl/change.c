@@ -21,14 +21,15 @@
 /** A change on its way; `ports`, `vnics` and `hosts` are parallel to the new configuration. */
 struct change {
 	struct runtime *rt;
-	struct conf *conf;       /* the other one: new before commit(), old after */
+	struct conf *conf; /* the other one: new before commit(), old after */
 	struct port_rt **ports;
 	struct vnic_rt **vnics;
 	struct attachment *hosts; /* kept ports whose host endpoint differs: the new one */
-	struct attachment *old_hosts; /* parallel to the old configuration's ports: what it replaced */
+	struct attachment
+		*old_hosts; /* parallel to the old configuration's ports: what it replaced */
 	size_t n_old_ports;
-	struct arena *names;     /* what `held` points into */
-	const char **held;       /* resources of what will be closed, sorted */
+	struct arena *names; /* what `held` points into */
+	const char **held; /* resources of what will be closed, sorted */
 	size_t n_held;
 	bool committed;
 };
@@ -128,8 +129,8 @@ static int begin(struct change *c, struct runtime *rt, struct conf *new)
 	c->old_hosts = calloc(rt->conf->n_ports + 1, sizeof(*c->old_hosts));
 	c->held = calloc(2 * rt->conf->n_ports + rt->conf->n_vnics + 1, sizeof(*c->held));
 	c->names = arena_create();
-	if (c->names == NULL || c->ports == NULL || c->vnics == NULL || c->hosts == NULL || c->old_hosts == NULL ||
-	    c->held == NULL)
+	if (c->names == NULL || c->ports == NULL || c->vnics == NULL || c->hosts == NULL ||
+	    c->old_hosts == NULL || c->held == NULL)
 		return -ENOMEM;
 	for (size_t i = 0; i < rt->conf->n_ports; i++)
 		rt->ports[i]->kept = false;
@@ -257,7 +258,8 @@ static size_t take_all(struct change *c, struct eviction *list)
 static int evict(struct change *c, struct err *err)
 {
 	struct runtime *rt = c->rt;
-	struct eviction *list = calloc(2 * rt->conf->n_ports + rt->conf->n_vnics + 1, sizeof(*list));
+	struct eviction *list =
+		calloc(2 * rt->conf->n_ports + rt->conf->n_vnics + 1, sizeof(*list));
 	size_t n;
 	int rc;
 

@@ -11,7 +11,7 @@
 
 struct control_args {
 	const char *conf_path;
-	const char *socket_path;   /**< NULL: as [global] control says */
+	const char *socket_path; /**< NULL: as [global] control says */
 	unsigned int stats_period; /**< seconds; 0: no table */
 	const unsigned int *lcores; /**< of the workers */
 	uint32_t n_workers;

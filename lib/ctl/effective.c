@@ -59,8 +59,7 @@ static void update_port_mac(struct port_rt *p, struct vnic_rt *passthru)
 
 	if (is_owned(&p->host) && p->host.state.mac != p->mac)
 		mac = p->host.state.mac;
-	else if (passthru != NULL && is_owned(&passthru->at) &&
-		 passthru->at.state.mac != p->mac)
+	else if (passthru != NULL && is_owned(&passthru->at) && passthru->at.state.mac != p->mac)
 		mac = passthru->at.state.mac;
 	else if (passthru == NULL && p->own_mac != 0)
 		mac = p->own_mac;
@@ -368,17 +367,19 @@ void effective_port(const struct port_rt *p, struct port_in *in)
 	bool host = p->host.endpoint != NULL && p->host.state.present;
 
 	*in = (struct port_in){
-		.port = {
-			.used = true,
-			.mac = p->mac,
-			.mtu = p->mtu,
-			.carrier = p->carrier,
-			.has_host = host,
-			.host_promisc = host && (!is_owned(&p->host) || p->host.state.promisc),
-			.host_reach = p->conf->host_reach,
-			.wire = p->wire.endpoint,
-			.host = p->host.endpoint,
-		},
+		.port =
+			{
+				.used = true,
+				.mac = p->mac,
+				.mtu = p->mtu,
+				.carrier = p->carrier,
+				.has_host = host,
+				.host_promisc =
+					host && (!is_owned(&p->host) || p->host.state.promisc),
+				.host_reach = p->conf->host_reach,
+				.wire = p->wire.endpoint,
+				.host = p->host.endpoint,
+			},
 		.promisc = !p->filtered || p->allmulti,
 	};
 }
@@ -407,18 +408,19 @@ static void vnic_groups(const struct vnic_rt *v, struct vnic_in *in)
 void effective_vnic(const struct vnic_rt *v, struct vnic_in *in)
 {
 	*in = (struct vnic_in){
-		.vnic = {
-			.kind = kind_of(v->conf->type),
-			.mac = v->mac,
-			.mtu = v->mtu,
-			.id = v->id,
-			.mode = (uint8_t)v->conf->mode,
-			.spoofcheck = (uint8_t)v->conf->spoofcheck,
-			.up = v->active,
-			.carrier = v->carrier,
-			.nodst = (v->conf->flags & VNIC_F_NODST) != 0,
-			.endpoint = v->at.endpoint,
-		},
+		.vnic =
+			{
+				.kind = kind_of(v->conf->type),
+				.mac = v->mac,
+				.mtu = v->mtu,
+				.id = v->id,
+				.mode = (uint8_t)v->conf->mode,
+				.spoofcheck = (uint8_t)v->conf->spoofcheck,
+				.up = v->active,
+				.carrier = v->carrier,
+				.nodst = (v->conf->flags & VNIC_F_NODST) != 0,
+				.endpoint = v->at.endpoint,
+			},
 		.port = v->port != NULL ? v->port->id : -1,
 		.peer = v->peer != NULL ? v->peer->id : VNIC_NONE,
 		.sources = v->conf->sources,

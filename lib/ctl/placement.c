@@ -52,8 +52,7 @@ static uint32_t choose(const struct runtime *rt, const struct lcore_set *workers
 	for (uint32_t i = 0; i < rt->n_workers; i++) {
 		if (!is_allowed(rt, workers, i))
 			continue;
-		if (best == UINT32_MAX ||
-		    (is_near(rt, i, socket) && !is_near(rt, best, socket)) ||
+		if (best == UINT32_MAX || (is_near(rt, i, socket) && !is_near(rt, best, socket)) ||
 		    (is_near(rt, i, socket) == is_near(rt, best, socket) &&
 		     rt->load[i] < rt->load[best]))
 			best = i;
@@ -180,8 +179,8 @@ void placement_arm(struct runtime *rt, struct attachment *a, enum source_side si
 		};
 		int fd = endpoint_rx_fd(a->endpoint, q);
 
-		if (fd >= 0 && epoll_ctl(rt->dp.workers[a->worker[q]]->epoll, EPOLL_CTL_ADD, fd,
-					 &e) != 0 &&
+		if (fd >= 0 &&
+		    epoll_ctl(rt->dp.workers[a->worker[q]]->epoll, EPOLL_CTL_ADD, fd, &e) != 0 &&
 		    errno != EEXIST)
 			LOG(ERR, CTL, "%s: epoll: %s", a->endpoint->name, strerror(errno));
 	}

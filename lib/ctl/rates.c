@@ -52,8 +52,7 @@ static void print_row(FILE *out, const char *name, const struct iface_stats *a,
 	fprintf(out, "%-20s %12.0f %10.1f %10.0f %12.0f %10.1f %10.0f\n", name,
 		rate(a->rx_packets, b->rx_packets, s), rate(a->rx_bytes, b->rx_bytes, s) * 8 / 1e6,
 		rate(a->rx_dropped, b->rx_dropped, s), rate(a->tx_packets, b->tx_packets, s),
-		rate(a->tx_bytes, b->tx_bytes, s) * 8 / 1e6,
-		rate(a->tx_dropped, b->tx_dropped, s));
+		rate(a->tx_bytes, b->tx_bytes, s) * 8 / 1e6, rate(a->tx_dropped, b->tx_dropped, s));
 }
 
 void rates_print(struct rates *r, const struct runtime *rt, FILE *out)

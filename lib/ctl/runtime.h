@@ -31,13 +31,13 @@ struct port_rt {
 	const struct port_conf *conf;
 	uint16_t id;
 	struct attachment wire, host;
-	uint64_t mac;      /**< in force */
+	uint64_t mac; /**< in force */
 	uint64_t auto_mac; /**< what `mac = auto` means here */
-	uint64_t own_mac;  /**< to be restored when the passthru vnic goes; 0: there is none */
-	uint32_t mtu;      /**< in force */
+	uint64_t own_mac; /**< to be restored when the passthru vnic goes; 0: there is none */
+	uint32_t mtu; /**< in force */
 	bool carrier;
-	bool kept;         /**< during a change: the new configuration has it, too */
-	bool filtered;     /**< the device filters unicast; it isn't promiscuous */
+	bool kept; /**< during a change: the new configuration has it, too */
+	bool filtered; /**< the device filters unicast; it isn't promiscuous */
 	bool allmulti;
 };
 
@@ -51,11 +51,11 @@ struct vnic_rt {
 	uint64_t mac;
 	uint32_t mtu;
 	uint32_t wanted_mtu; /**< what configuration last asked for */
-	bool up;      /**< administratively */
+	bool up; /**< administratively */
 	bool carrier;
-	bool active;  /**< up and not refused: in its port's table and lists */
+	bool active; /**< up and not refused: in its port's table and lists */
 	uint64_t held_mac; /**< its MAC when `active` was last decided */
-	bool kept;         /**< during a change: the new configuration has it, too */
+	bool kept; /**< during a change: the new configuration has it, too */
 	struct err refused; /**< what its owner wanted and the kernel would have refused */
 };
 
@@ -69,9 +69,9 @@ struct runtime {
 	unsigned int lcores[CONF_MAX_WORKERS];
 	uint64_t generation;
 	uint64_t ids[STATS_MAX_VNICS / 64]; /**< vnic ids in use */
-	uint64_t port_ids;                  /**< bits: port ids in use */
-	uint32_t load[CONF_MAX_WORKERS];    /**< what placement gave each worker */
-	bool dirty;                         /**< an endpoint's far side changed */
+	uint64_t port_ids; /**< bits: port ids in use */
+	uint32_t load[CONF_MAX_WORKERS]; /**< what placement gave each worker */
+	bool dirty; /**< an endpoint's far side changed */
 };
 
 /** Prepares @p rt for @p n_workers workers on @p lcores; nothing runs yet. */

@@ -56,7 +56,8 @@ static json_t *endpoint_json(const struct endpoint_conf *c, const struct attachm
 			     const char *reason, const struct show_what *w)
 {
 	const char *state = reason[0] == '\0' ? "up" : "down";
-	json_t *o = json_pack("{s:s,s:s}", "type", endpoint_type_name(c->type), "target", c->target);
+	json_t *o =
+		json_pack("{s:s,s:s}", "type", endpoint_type_name(c->type), "target", c->target);
 	char detail[256] = "";
 
 	if (c->netns != NULL)
@@ -163,9 +164,11 @@ json_t *show_port(const struct runtime *rt, const struct port_rt *p, const struc
 	json_object_set_new(o, "operstate", json_string(operstate(up, p->carrier, false)));
 	json_object_set_new(o, "address", mac_string(p->mac));
 	json_object_set_new(o, "promisc", json_boolean(!p->filtered));
-	json_object_set_new(o, "device", endpoint_json(&c->device, &p->wire, p->wire.state.reason, w));
+	json_object_set_new(o, "device",
+			    endpoint_json(&c->device, &p->wire, p->wire.state.reason, w));
 	if (c->has_host)
-		json_object_set_new(o, "host", endpoint_json(&c->host, &p->host, p->host.state.reason, w));
+		json_object_set_new(o, "host",
+				    endpoint_json(&c->host, &p->host, p->host.state.reason, w));
 	if (w->statistics)
 		add_statistics(o, &sum);
 	return o;

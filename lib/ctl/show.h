@@ -13,7 +13,7 @@
 /** What a client wants to see of an interface; the less, the cheaper. */
 struct show_what {
 	bool statistics; /**< stats64 and drops */
-	bool details;    /**< endpoint.detail */
+	bool details; /**< endpoint.detail */
 };
 
 json_t *show_link(const struct runtime *rt, const struct vnic_rt *v, const struct show_what *w);

@@ -18,7 +18,7 @@ struct dataplane {
 	struct rte_rcu_qsbr *qsbr;
 	uint32_t n_workers;
 	struct worker **workers;
-	bool stop;                 /**< main: rw, workers: ro (relaxed) */
+	bool stop; /**< main: rw, workers: ro (relaxed) */
 };
 
 /**

@@ -6,10 +6,10 @@
 struct origin {
 	struct worker *w;
 	const struct fwd_vnic *vnics;
-	const struct fwd_port *port;  /* NULL: veth */
-	struct iface_stats *sender;   /* FROM_VNIC: the sender's row, else NULL */
+	const struct fwd_port *port; /* NULL: veth */
+	struct iface_stats *sender; /* FROM_VNIC: the sender's row, else NULL */
 	bool from_host;
-	uint64_t sent, sent_bytes;    /* FROM_VNIC: not yet added to that row */
+	uint64_t sent, sent_bytes; /* FROM_VNIC: not yet added to that row */
 };
 
 /* The kernel's receivers don't count the outer tag (MV-709). */
@@ -41,8 +41,7 @@ static inline void to_wire(struct origin *o, struct rte_mbuf *m, const struct pk
 	tx_put(&o->w->tx, TX_WIRE(o->port->id), o->port->wire, m, p->len);
 }
 
-static void drop(struct origin *o, struct rte_mbuf *m, const struct pkt *p,
-		 const struct verdict *v)
+static void drop(struct origin *o, struct rte_mbuf *m, const struct pkt *p, const struct verdict *v)
 {
 	if (o->from_host) {
 		stats_drop_tx(&o->w->stats.ports[o->port->id], (enum drop_reason)v->reason, 1);
@@ -94,8 +93,8 @@ static void resume(struct origin *o, struct verdict *v, const struct pkt *p,
  * Copies to receivers from @p at on, until the list ends (true) or the turn's
  * copies to slow endpoints do (false).
  */
-static bool flood_on(struct origin *o, struct rte_mbuf *m, const struct pkt *p,
-		     struct verdict *v, struct flood_cursor *at)
+static bool flood_on(struct origin *o, struct rte_mbuf *m, const struct pkt *p, struct verdict *v,
+		     struct flood_cursor *at)
 {
 	uint32_t len = rx_len(p);
 	struct id_run runs[2];

@@ -20,11 +20,11 @@
 
 /** Where a flood stands: the next receiver, named so that it survives a new snapshot. */
 struct flood_cursor {
-	uint8_t run;         /**< 0: the group's own list, 1: those who hear all, 2: done */
-	uint32_t next;       /**< index in the run */
+	uint8_t run; /**< 0: the group's own list, 1: those who hear all, 2: done */
+	uint32_t next; /**< index in the run */
 	uint64_t generation; /**< of the snapshot that `next` and the verdict's list belong to */
-	uint16_t last;       /**< the receiver before `next`, or VNIC_NONE */
-	uint8_t last_mode;   /**< and its mode then */
+	uint16_t last; /**< the receiver before `next`, or VNIC_NONE */
+	uint8_t last_mode; /**< and its mode then */
 };
 
 struct waiting_flood {
@@ -32,7 +32,7 @@ struct waiting_flood {
 	struct pkt p;
 	struct verdict v;
 	struct flood_cursor at;
-	uint16_t segs;      /**< mbufs of `m` */
+	uint16_t segs; /**< mbufs of `m` */
 	uint16_t following; /**< in the port's queue, or in the list of free ones */
 };
 
@@ -46,9 +46,9 @@ struct flood_queue {
 struct flood_queues {
 	struct flood_queue ports[CONF_MAX_PORTS];
 	uint16_t free;
-	uint32_t n;      /**< waiting in all */
-	uint32_t mbufs;  /**< that they hold */
-	uint16_t turn;   /**< port that is served first */
+	uint32_t n; /**< waiting in all */
+	uint32_t mbufs; /**< that they hold */
+	uint16_t turn; /**< port that is served first */
 	struct waiting_flood all[FLOOD_QUEUE_MAX];
 };
 

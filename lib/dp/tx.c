@@ -43,8 +43,7 @@ static void count_sent(struct tx *tx, const struct outlet *o, const uint32_t *le
 		stats_add(&row->rx_bytes, bytes);
 		stats_add(&row->rx_multicast, groups);
 	} else if (o->receiver % 2 == 0) {
-		struct iface_stats *row =
-			&tx->stats->ports[(o->receiver - STATS_MAX_VNICS) / 2];
+		struct iface_stats *row = &tx->stats->ports[(o->receiver - STATS_MAX_VNICS) / 2];
 
 		stats_add(&row->tx_packets, n);
 		stats_add(&row->tx_bytes, bytes);
@@ -92,7 +91,11 @@ static void send_finished(struct tx *tx, struct outlet *o, uint16_t i)
 	int sent = 0;
 
 	if (n < 0) {
-		count_dropped(tx, o, n == -ENOBUFS ? DROP_NO_BUFFER : n == -EMSGSIZE ? DROP_TOO_LONG : DROP_BAD_OFFLOAD, 1);
+		count_dropped(tx, o,
+			      n == -ENOBUFS    ? DROP_NO_BUFFER
+			      : n == -EMSGSIZE ? DROP_TOO_LONG
+					       : DROP_BAD_OFFLOAD,
+			      1);
 		return;
 	}
 	while (sent < n) {

@@ -58,8 +58,8 @@ void tx_flush_outlet(struct tx *tx, struct outlet *o);
  * Puts @p m into the outlet of @p receiver; consumes it.
  * @param len  what to count for it, with TX_GROUP for a group frame
  */
-static inline void tx_put(struct tx *tx, uint32_t receiver, struct endpoint *ep,
-			  struct rte_mbuf *m, uint32_t len)
+static inline void tx_put(struct tx *tx, uint32_t receiver, struct endpoint *ep, struct rte_mbuf *m,
+			  uint32_t len)
 {
 	uint16_t slot = tx->slot[receiver];
 	struct outlet *o;

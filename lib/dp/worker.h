@@ -29,10 +29,10 @@
 
 struct worker {
 	const struct snapshot *snapshot; /**< this turn's */
-	uint32_t index;                  /**< also its tx queue number and plan */
+	uint32_t index; /**< also its tx queue number and plan */
 	unsigned int lcore;
-	int epoll;                       /**< descriptors of waiting sources; main adds and removes */
-	uint32_t slow_copies;            /**< left in this turn */
+	int epoll; /**< descriptors of waiting sources; main adds and removes */
+	uint32_t slow_copies; /**< left in this turn */
 	struct burst burst;
 	struct tx tx;
 	struct flood_queues floods;

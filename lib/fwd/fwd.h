@@ -23,18 +23,18 @@ struct mac_table;
 #define FWD_MTU_OVERHEAD (PKT_ETH_LEN + PKT_VLAN_LEN)
 
 struct fwd_vnic {
-	const struct kind *kind;     /**< NULL: no vnic has this id */
+	const struct kind *kind; /**< NULL: no vnic has this id */
 	const struct fwd_port *port; /**< NULL: veth */
 	const struct fwd_vnic *peer; /**< veth: the other end */
 	uint64_t mac;
 	uint32_t mtu;
 	uint16_t id;
-	uint8_t mode;        /**< enum vnic_mode */
-	uint8_t spoofcheck;  /**< enum spoofcheck */
-	bool up;             /**< administratively */
-	bool carrier;        /**< the port's link; veth: both ends up */
+	uint8_t mode; /**< enum vnic_mode */
+	uint8_t spoofcheck; /**< enum spoofcheck */
+	bool up; /**< administratively */
+	bool carrier; /**< the port's link; veth: both ends up */
 	bool nodst;
-	bool needs_hits;     /**< its kind looks at hits of frames that it sent */
+	bool needs_hits; /**< its kind looks at hits of frames that it sent */
 	struct endpoint *endpoint; /**< opaque here */
 };
 
@@ -42,9 +42,9 @@ struct fwd_vnic {
 struct flood_list {
 	const uint16_t *ids;
 	uint32_t end_bridge; /**< ids[0 … end_bridge) are in bridge mode … */
-	uint32_t end_vepa;   /**< … then vepa … */
-	uint32_t n;          /**< … then private and passthru */
-	bool queued;         /**< the kernel would queue frames to it (docs/semantics.md §8) */
+	uint32_t end_vepa; /**< … then vepa … */
+	uint32_t n; /**< … then private and passthru */
+	bool queued; /**< the kernel would queue frames to it (docs/semantics.md §8) */
 };
 
 /** The source-mode vnics that list one source MAC. */
@@ -56,19 +56,20 @@ struct source_list {
 
 /** `list` in hits and verdicts. */
 #define FLOOD_EVERYONE 0 /**< broadcast */
-#define FLOOD_OPEN     1 /**< vnics whose filter is open for all groups; they belong to every group besides */
-#define FLOOD_FIRST_GROUP    2 /**< the first group that somebody joined */
+#define FLOOD_OPEN \
+	1 /**< vnics whose filter is open for all groups; they belong to every group besides */
+#define FLOOD_FIRST_GROUP 2 /**< the first group that somebody joined */
 
 struct fwd_port {
 	const struct fwd_vnic *vnics; /**< all vnics of the snapshot, by id */
-	bool used;               /**< false: no port has this id */
+	bool used; /**< false: no port has this id */
 	uint64_t mac;
 	uint32_t mtu;
 	uint16_t id;
-	uint16_t passthru;       /**< the passthru vnic's id, up or down, or VNIC_NONE */
-	bool carrier;            /**< administratively up and with a link */
+	uint16_t passthru; /**< the passthru vnic's id, up or down, or VNIC_NONE */
+	bool carrier; /**< administratively up and with a link */
 	bool has_host;
-	bool host_promisc;       /**< the host's netdev wants other stations' frames, too */
+	bool host_promisc; /**< the host's netdev wants other stations' frames, too */
 	bool host_reach;
 	uint32_t bcqueuelen;
 	const struct kind *kind; /**< never NULL; none_kind where no vnic is */
@@ -76,18 +77,18 @@ struct fwd_port {
 	uint32_t n_lists;
 	const struct source_list *sources; /**< [0] is unused: list 0 means none */
 	uint32_t n_sources;
-	struct mac_table *vnic_table;   /**< MAC → id of an up vnic */
-	struct mac_table *group_table;  /**< group MAC → flood list; NULL: nobody joined any */
+	struct mac_table *vnic_table; /**< MAC → id of an up vnic */
+	struct mac_table *group_table; /**< group MAC → flood list; NULL: nobody joined any */
 	struct mac_table *source_table; /**< source MAC → source list; NULL: no source-mode vnic */
-	struct endpoint *wire;          /**< opaque here */
-	struct endpoint *host;          /**< NULL: none */
+	struct endpoint *wire; /**< opaque here */
+	struct endpoint *host; /**< NULL: none */
 };
 
 /** What classification found for a frame. */
 struct hit {
-	uint16_t dst;     /**< unicast: the up vnic with the destination MAC, or VNIC_NONE */
-	uint16_t owner;   /**< group: the up vnic with the source MAC, or VNIC_NONE */
-	uint16_t list;    /**< group: the flood list */
+	uint16_t dst; /**< unicast: the up vnic with the destination MAC, or VNIC_NONE */
+	uint16_t owner; /**< group: the up vnic with the source MAC, or VNIC_NONE */
+	uint16_t list; /**< group: the flood list */
 	uint16_t sources; /**< source list, 0: none */
 };
 

@@ -92,8 +92,8 @@ static void check_macs(const struct conf *c, struct errors *es)
 			complain(es, list[i], EADDRINUSE, "mac", text);
 		} else if (i > 0 && list[i]->mac == list[i - 1]->mac &&
 			   strcmp(list[i]->port, list[i - 1]->port) == 0) {
-			snprintf(text, sizeof(text), "%s is the MAC address of vnic %s, line %d", mac,
-				 list[i - 1]->name, list[i - 1]->line);
+			snprintf(text, sizeof(text), "%s is the MAC address of vnic %s, line %d",
+				 mac, list[i - 1]->name, list[i - 1]->line);
 			complain(es, list[i], EADDRINUSE, "mac", text);
 		}
 	}
@@ -117,9 +117,11 @@ static void check_ports(const struct conf *c, struct errors *es)
 					 "port %s carries %s vnics; one port has one kind",
 					 c->ports[p].name, vnic_type_name(first->type));
 				complain(es, v, EBUSY, "port", text);
-			} else if (first != NULL && (passthru != NULL || v->mode == MODE_PASSTHRU)) {
+			} else if (first != NULL &&
+				   (passthru != NULL || v->mode == MODE_PASSTHRU)) {
 				snprintf(text, sizeof(text),
-					 "a passthru vnic must be alone on its port, and %s has vnic %s already",
+					 "a passthru vnic must be alone on its port, and %s has "
+					 "vnic %s already",
 					 c->ports[p].name, first->name);
 				complain(es, v, EINVAL, "mode", text);
 			}

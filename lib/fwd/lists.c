@@ -153,8 +153,7 @@ static void cut_floods(struct port_lists *l, const struct gathered *g, const str
 		size_t n = cut_flood(e, g->groups.n - done, ids, &l->floods[list]);
 
 		l->floods[list].queued = is_queued(g, port, n + g->open.n);
-		l->group_macs.list[l->group_macs.n++] =
-			(struct mac_pair){e->key, (uint16_t)list++};
+		l->group_macs.list[l->group_macs.n++] = (struct mac_pair){e->key, (uint16_t)list++};
 		ids += n;
 		done += n;
 	}

@@ -13,10 +13,11 @@
 
 /** What snapshot_build() is told of a vnic; pointers are borrowed during the call. */
 struct vnic_in {
-	struct fwd_vnic vnic; /**< kind, mac, mtu, id, mode, spoofcheck, up, carrier, nodst, endpoint */
-	int port;             /**< index in the array of ports; -1: veth */
-	uint16_t peer;        /**< veth: the other end's id; else VNIC_NONE */
-	bool all_groups;      /**< promiscuous, all-multicast, or nobody knows its groups */
+	struct fwd_vnic
+		vnic; /**< kind, mac, mtu, id, mode, spoofcheck, up, carrier, nodst, endpoint */
+	int port; /**< index in the array of ports; -1: veth */
+	uint16_t peer; /**< veth: the other end's id; else VNIC_NONE */
+	bool all_groups; /**< promiscuous, all-multicast, or nobody knows its groups */
 	const uint64_t *groups;
 	size_t n_groups;
 	const uint64_t *sources; /**< source mode */
@@ -27,8 +28,9 @@ struct vnic_in {
 
 /** What snapshot_build() is told of a port. */
 struct port_in {
-	struct fwd_port port; /**< mac, mtu, carrier, has_host, host_promisc, host_reach, wire, host */
-	bool promisc;         /**< the device runs promiscuous or all-multicast (then every group queues: docs/semantics.md §8) */
+	struct fwd_port
+		port; /**< mac, mtu, carrier, has_host, host_promisc, host_reach, wire, host */
+	bool promisc; /**< the device runs promiscuous or all-multicast (then every group queues: docs/semantics.md §8) */
 };
 
 /** One row of a table to be. */

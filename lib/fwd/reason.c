@@ -3,10 +3,9 @@
 
 static const struct {
 	const char *name, *text;
-} reasons[DROP_N_REASONS] = {
-	[DROP_NONE] = {"none", "not dropped"},
+} reasons[DROP_N_REASONS] = {[DROP_NONE] = {"none", "not dropped"},
 #define X(constant, name, text) [DROP_##constant] = {#name, text},
-	DROP_REASONS(X)
+			     DROP_REASONS(X)
 #undef X
 };
 

@@ -7,20 +7,21 @@
 #define FWD_REASON_H
 
 /* X(constant, name, what it tells a person) */
-#define DROP_REASONS(X)                                                                            \
-	X(MALFORMED, malformed, "too short to be an Ethernet frame, or cut off in its VLAN tag")     \
-	X(BAD_OFFLOAD, bad_offload, "the sender's checksum or segmentation request contradicts the frame") \
-	X(NO_BUFFER, no_buffer, "no mbuf was free: raise mbufs in [global]")                         \
-	X(MISSED, missed, "the device lost it before the forwarder could take it")                   \
-	X(RING_FULL, ring_full, "the receiver did not take frames as fast as they came")             \
-	X(NO_CARRIER, no_carrier, "sent while the port had no link")                                 \
-	X(VNIC_DOWN, vnic_down, "the sending or receiving vnic is down")                             \
-	X(NO_OWNER, no_owner, "no vnic has the destination, and the port has no host endpoint")      \
-	X(OTHER_HOST, other_host, "no vnic has the destination, and it isn't the host's either")     \
-	X(NO_HOST, no_host, "for the host's own address, and the port has no host endpoint")         \
-	X(NO_LISTENER, no_listener, "group frame that nobody listens to")                            \
-	X(TOO_LONG, too_long, "longer than the MTU of the link it was to cross")                     \
-	X(FLOOD_QUEUE_FULL, flood_queue_full, "too many group frames waiting: see bcqueuelen")       \
+#define DROP_REASONS(X)                                                                          \
+	X(MALFORMED, malformed, "too short to be an Ethernet frame, or cut off in its VLAN tag") \
+	X(BAD_OFFLOAD, bad_offload,                                                              \
+	  "the sender's checksum or segmentation request contradicts the frame")                 \
+	X(NO_BUFFER, no_buffer, "no mbuf was free: raise mbufs in [global]")                     \
+	X(MISSED, missed, "the device lost it before the forwarder could take it")               \
+	X(RING_FULL, ring_full, "the receiver did not take frames as fast as they came")         \
+	X(NO_CARRIER, no_carrier, "sent while the port had no link")                             \
+	X(VNIC_DOWN, vnic_down, "the sending or receiving vnic is down")                         \
+	X(NO_OWNER, no_owner, "no vnic has the destination, and the port has no host endpoint")  \
+	X(OTHER_HOST, other_host, "no vnic has the destination, and it isn't the host's either") \
+	X(NO_HOST, no_host, "for the host's own address, and the port has no host endpoint")     \
+	X(NO_LISTENER, no_listener, "group frame that nobody listens to")                        \
+	X(TOO_LONG, too_long, "longer than the MTU of the link it was to cross")                 \
+	X(FLOOD_QUEUE_FULL, flood_queue_full, "too many group frames waiting: see bcqueuelen")   \
 	X(SPOOFED, spoofed, "its source address isn't the vnic's own (spoofcheck)")
 
 enum drop_reason {
@@ -28,7 +29,7 @@ enum drop_reason {
 #define X(constant, name, text) DROP_##constant,
 	DROP_REASONS(X)
 #undef X
-	DROP_N_REASONS
+		DROP_N_REASONS
 };
 
 /** "no_buffer": the name in every interface; a static string. */

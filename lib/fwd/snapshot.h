@@ -16,9 +16,9 @@ enum source_side { FROM_WIRE, FROM_HOST, FROM_VNIC };
 struct source {
 	struct endpoint *endpoint; /**< opaque here */
 	uint16_t queue;
-	uint16_t id;   /**< of the port or vnic */
-	uint8_t side;  /**< enum source_side */
-	bool waits;    /**< a descriptor tells when it has frames; otherwise it is polled */
+	uint16_t id; /**< of the port or vnic */
+	uint8_t side; /**< enum source_side */
+	bool waits; /**< a descriptor tells when it has frames; otherwise it is polled */
 };
 
 /** A source's name in a worker's epoll set; it means the same in every snapshot. */

@@ -13,11 +13,11 @@
 #define VNIC_NONE 0xffff /**< no vnic has this id */
 
 enum verdict_op {
-	VERDICT_DROP,     /**< counted under `reason` */
-	VERDICT_VNIC,     /**< to `vnic` */
-	VERDICT_WIRE,     /**< out of the port */
-	VERDICT_HOST,     /**< to the port's host endpoint */
-	VERDICT_FLOOD,    /**< to the vnics of `list` in `span`, but not to `except` */
+	VERDICT_DROP, /**< counted under `reason` */
+	VERDICT_VNIC, /**< to `vnic` */
+	VERDICT_WIRE, /**< out of the port */
+	VERDICT_HOST, /**< to the port's host endpoint */
+	VERDICT_FLOOD, /**< to the vnics of `list` in `span`, but not to `except` */
 	VERDICT_CONSUMED, /**< to nobody beyond `copies`, and that is as it should be (nodst) */
 };
 
@@ -27,26 +27,26 @@ enum verdict_op {
 
 /** Which modes of a flood list's members; the list is sorted so that each is one run. */
 enum flood_span {
-	SPAN_ALL,         /**< bridge, vepa, private, passthru */
+	SPAN_ALL, /**< bridge, vepa, private, passthru */
 	SPAN_BRIDGE_VEPA,
 	SPAN_VEPA,
 	SPAN_BRIDGE,
 };
 
 /** `flags` */
-#define VERDICT_LOCAL       (1u << 0) /**< FLOOD from a sibling: each receiver's MTU admits it or not */
-#define VERDICT_QUEUED      (1u << 1) /**< FLOOD that the kernel would put in its broadcast queue */
-#define VERDICT_PORTS_DROP  (1u << 2) /**< DROP counted at the port although a vnic sent it */
-#define VERDICT_BOTH_DROP   (1u << 3) /**< DROP counted at the sender and at `vnic` */
+#define VERDICT_LOCAL	   (1u << 0) /**< FLOOD from a sibling: each receiver's MTU admits it or not */
+#define VERDICT_QUEUED	   (1u << 1) /**< FLOOD that the kernel would put in its broadcast queue */
+#define VERDICT_PORTS_DROP (1u << 2) /**< DROP counted at the port although a vnic sent it */
+#define VERDICT_BOTH_DROP  (1u << 3) /**< DROP counted at the sender and at `vnic` */
 
 struct verdict {
-	uint8_t op;      /**< enum verdict_op */
-	uint8_t reason;  /**< enum drop_reason */
-	uint8_t also;    /**< ALSO_… */
-	uint8_t span;    /**< enum flood_span */
-	uint8_t flags;   /**< VERDICT_… */
-	uint16_t vnic;   /**< VNIC: the receiver */
-	uint16_t list;   /**< FLOOD: see struct fwd_port */
+	uint8_t op; /**< enum verdict_op */
+	uint8_t reason; /**< enum drop_reason */
+	uint8_t also; /**< ALSO_… */
+	uint8_t span; /**< enum flood_span */
+	uint8_t flags; /**< VERDICT_… */
+	uint16_t vnic; /**< VNIC: the receiver */
+	uint16_t list; /**< FLOOD: see struct fwd_port */
 	uint16_t except; /**< FLOOD: a vnic that does not get it, or VNIC_NONE */
 	uint16_t copies; /**< source lists: 0, or the list whose vnics get a copy first */
 };

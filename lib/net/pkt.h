@@ -29,12 +29,12 @@
 
 /** A parsed frame header. */
 struct pkt {
-	uint64_t dst;  /**< MAC key */
-	uint64_t src;  /**< MAC key */
-	uint32_t len;  /**< the whole frame's, from the destination MAC to the end, without FCS */
+	uint64_t dst; /**< MAC key */
+	uint64_t src; /**< MAC key */
+	uint32_t len; /**< the whole frame's, from the destination MAC to the end, without FCS */
 	uint16_t type; /**< host order; the one behind the outer VLAN tag, if there is one */
-	bool tagged;   /**< an 802.1Q or 802.1ad tag stands in front of `type` */
-	bool gso;      /**< a super-frame that is cut at the egress: exempt from MTU checks */
+	bool tagged; /**< an 802.1Q or 802.1ad tag stands in front of `type` */
+	bool gso; /**< a super-frame that is cut at the egress: exempt from MTU checks */
 };
 
 static inline bool pkt_is_group(const struct pkt *p)

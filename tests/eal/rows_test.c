@@ -47,8 +47,9 @@ static void append_vnic(char *ini, size_t size, const struct case_row *row,
 
 	for (size_t k = 0; k <= strlen(t->names[i]); k++)
 		name[k] = t->names[i][k] == '\0' ? '\0' : (char)(t->names[i][k] | 0x20);
-	append(ini, size, "[vnic %s]\ntype = macvlan\nport = l\nmode = %s\nendpoint = dev:net_ring_%s\n",
-	       name, vnic_mode_name((enum vnic_mode)v->vnic.mode), t->names[i]);
+	append(ini, size,
+	       "[vnic %s]\ntype = macvlan\nport = l\nmode = %s\nendpoint = dev:net_ring_%s\n", name,
+	       vnic_mode_name((enum vnic_mode)v->vnic.mode), t->names[i]);
 	if (!passthru)
 		append(ini, size, "mac = %s\n", mac_format(v->vnic.mac, mac));
 	if (v->vnic.nodst || strstr(row->setup, "nopromisc") != NULL)
@@ -69,7 +70,8 @@ static void write_ini(char *ini, size_t size, const struct case_row *row,
 	char mac[MAC_STR_LEN];
 
 	ini[0] = '\0';
-	append(ini, size, "[port l]\ndevice = dev:net_ring_wire\nmac = %s\nhost = dev:net_ring_host\n",
+	append(ini, size,
+	       "[port l]\ndevice = dev:net_ring_wire\nmac = %s\nhost = dev:net_ring_host\n",
 	       mac_format(t->port.port.mac, mac));
 	for (size_t i = 0; i < t->n; i++)
 		append_vnic(ini, size, row, t, i);

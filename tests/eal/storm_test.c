@@ -22,10 +22,10 @@
 #include "ctl/control.h"
 #include "rig.h"
 
-#define ROUNDS   120
-#define WORKERS  2
-#define VNICS    12
-#define STEADY   4 /* the first ones are in every configuration */
+#define ROUNDS	120
+#define WORKERS 2
+#define VNICS	12
+#define STEADY	4 /* the first ones are in every configuration */
 
 static char pcap_path[64];
 
@@ -73,14 +73,16 @@ static struct conf *make_conf(unsigned int seed)
 	struct conf *conf;
 
 	assert_non_null(f);
-	fprintf(f, "[port eth0]\ndevice = dev:net_pcap0,rx_pcap=%s,infinite_rx=1\n"
-		   "mac = 02:4c:00:00:00:01\n",
+	fprintf(f,
+		"[port eth0]\ndevice = dev:net_pcap0,rx_pcap=%s,infinite_rx=1\n"
+		"mac = 02:4c:00:00:00:01\n",
 		pcap_path);
 	fprintf(f, "mtu = %u\nhost-reach = %s\n", 1500 + seed % 3, seed % 2 ? "on" : "off");
 	for (unsigned int i = 0; i < VNICS; i++) {
 		if (i >= STEADY && (seed >> i & 1) != 0)
 			continue;
-		fprintf(f, "[vnic v%u]\ntype = macvlan\nport = eth0\nmac = 02:00:00:00:01:%02x\n", i, i);
+		fprintf(f, "[vnic v%u]\ntype = macvlan\nport = eth0\nmac = 02:00:00:00:01:%02x\n",
+			i, i);
 		fprintf(f, "mode = %s\n", modes[i < STEADY ? 0 : (seed >> 4) % 3]);
 		if (i >= STEADY)
 			fprintf(f, "state = %s\n", seed % 5 == 0 ? "down" : "up");

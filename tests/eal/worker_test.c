@@ -14,23 +14,22 @@
 
 #include "rig.h"
 
-static const char lab[] =
-	"[port eth0]\n"
-	"device = dev:net_ring_wire\n"
-	"mac = 02:4c:00:00:00:01\n"
-	"host = dev:net_ring_host\n"
-	"[vnic web]\n"
-	"type = macvlan\nport = eth0\nmode = bridge\nmac = 02:00:00:00:00:01\n"
-	"endpoint = dev:net_ring_web\n"
-	"[vnic db]\n"
-	"type = macvlan\nport = eth0\nmode = bridge\nmac = 02:00:00:00:00:02\n"
-	"endpoint = dev:net_ring_db\n";
+static const char lab[] = "[port eth0]\n"
+			  "device = dev:net_ring_wire\n"
+			  "mac = 02:4c:00:00:00:01\n"
+			  "host = dev:net_ring_host\n"
+			  "[vnic web]\n"
+			  "type = macvlan\nport = eth0\nmode = bridge\nmac = 02:00:00:00:00:01\n"
+			  "endpoint = dev:net_ring_web\n"
+			  "[vnic db]\n"
+			  "type = macvlan\nport = eth0\nmode = bridge\nmac = 02:00:00:00:00:02\n"
+			  "endpoint = dev:net_ring_db\n";
 
 /* Lengths at which a frame is none, just one, and one with a tag. */
 #define LAB_WEB "\x02\x00\x00\x00\x00\x01"
-#define LAB_DB  "\x02\x00\x00\x00\x00\x02"
+#define LAB_DB	"\x02\x00\x00\x00\x00\x02"
 #define OUTSIDE "\x02\x58\x00\x00\x00\x01"
-#define ALL     "\xff\xff\xff\xff\xff\xff"
+#define ALL	"\xff\xff\xff\xff\xff\xff"
 
 static size_t frame(uint8_t *b, const char *dst, const char *src, size_t len)
 {
@@ -285,7 +284,8 @@ static void host_reach_makes_the_host_a_sibling(void **state)
 	struct rig r;
 
 	(void)state;
-	snprintf(ini, sizeof(ini), "[port eth0]\nhost-reach = on\n%s", lab + strlen("[port eth0]\n"));
+	snprintf(ini, sizeof(ini), "[port eth0]\nhost-reach = on\n%s",
+		 lab + strlen("[port eth0]\n"));
 	rig_start(&r, ini);
 	rig_send(&r, "web", b, frame(b, host_mac, LAB_WEB, 100), 0);
 	rig_turn(&r, 1);
@@ -317,8 +317,9 @@ static const char pair[] =
 /* VE-001 … VE-008 as far as they show at an endpoint. */
 static void veth_joins_two(void **state)
 {
-	static const char *const dsts[] = {"\x02\x00\x00\x00\x00\x0b", "\x02\x55\x00\x00\x00\x01", ALL,
-					   "\x01\x80\xc2\x00\x00\x01", "\x00\x00\x00\x00\x00\x00"};
+	static const char *const dsts[] = {"\x02\x00\x00\x00\x00\x0b", "\x02\x55\x00\x00\x00\x01",
+					   ALL, "\x01\x80\xc2\x00\x00\x01",
+					   "\x00\x00\x00\x00\x00\x00"};
 	uint8_t b[1100];
 	struct rig r;
 
@@ -371,9 +372,9 @@ static void counters_are_the_kernels(void **state)
 	(void)state;
 	rig_start(&r, lab);
 	rig_send(&r, "wire", b, frame(b, LAB_WEB, OUTSIDE, 100), 0); /* MV-700 */
-	rig_send(&r, "wire", b, frame(b, ALL, OUTSIDE, 100), 0);     /* MV-701 */
-	rig_send(&r, "web", b, frame(b, LAB_DB, LAB_WEB, 100), 0);   /* MV-707 */
-	rig_send(&r, "web", b, frame(b, OUTSIDE, LAB_WEB, 100), 0);  /* MV-706 */
+	rig_send(&r, "wire", b, frame(b, ALL, OUTSIDE, 100), 0); /* MV-701 */
+	rig_send(&r, "web", b, frame(b, LAB_DB, LAB_WEB, 100), 0); /* MV-707 */
+	rig_send(&r, "web", b, frame(b, OUTSIDE, LAB_WEB, 100), 0); /* MV-706 */
 	frame(b, LAB_WEB, OUTSIDE, 104);
 	b[12] = 0x81;
 	b[13] = 0x00;
@@ -518,9 +519,10 @@ static void a_worker_must_exist(void **state)
 /* A source vnic's copy is a delivery: the port has dropped nothing. */
 static void a_frame_that_a_source_vnic_got_is_no_drop(void **state)
 {
-	static const char ini[] = "[port eth0]\ndevice = dev:net_ring_wire\nmac = 02:4c:00:00:00:01\n"
-				  "[vnic s]\ntype = macvlan\nport = eth0\nmode = source\n"
-				  "sources = 02:58:00:00:00:01\nendpoint = dev:net_ring_s\n";
+	static const char ini[] =
+		"[port eth0]\ndevice = dev:net_ring_wire\nmac = 02:4c:00:00:00:01\n"
+		"[vnic s]\ntype = macvlan\nport = eth0\nmode = source\n"
+		"sources = 02:58:00:00:00:01\nendpoint = dev:net_ring_s\n";
 	uint8_t b[100];
 	struct rig r;
 

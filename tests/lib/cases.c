@@ -10,7 +10,7 @@
 #include "cases.h"
 #include "fwd/kind.h"
 
-#define CASES       TEST_DATA "/macvlan-cases.tsv"
+#define CASES	    TEST_DATA "/macvlan-cases.tsv"
 #define DIFFERENCES TEST_DATA "/../parity/intended-differences.tsv"
 
 /* ---- files ---- */
@@ -97,9 +97,11 @@ uint64_t case_mac(const char *s)
 	static const struct {
 		const char *name, *mac;
 	} fixed[] = {
-		{"L", "02:4c:00:00:00:01"},  {"T", "02:4c:00:00:00:01"},  {"U", "02:55:00:00:00:01"},
-		{"Z", "00:00:00:00:00:00"},  {"BC", "ff:ff:ff:ff:ff:ff"}, {"AH", "01:00:5e:00:00:01"},
-		{"MJ", "01:00:5e:01:02:03"}, {"MK", "33:33:00:01:00:03"}, {"MU", "01:00:5e:7f:00:09"},
+		{"L", "02:4c:00:00:00:01"},  {"T", "02:4c:00:00:00:01"},
+		{"U", "02:55:00:00:00:01"},  {"Z", "00:00:00:00:00:00"},
+		{"BC", "ff:ff:ff:ff:ff:ff"}, {"AH", "01:00:5e:00:00:01"},
+		{"MJ", "01:00:5e:01:02:03"}, {"MK", "33:33:00:01:00:03"},
+		{"MU", "01:00:5e:7f:00:09"},
 	};
 	char text[MAC_STR_LEN];
 	uint64_t mac;

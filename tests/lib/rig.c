@@ -28,7 +28,8 @@ int rig_eal(void **state)
 	done = true;
 	log_open();
 	snprintf(words, sizeof(words),
-		 "rig --no-huge -m 384 --no-pci --no-telemetry -l 0 --log-level=4 --file-prefix=rig%d",
+		 "rig --no-huge -m 384 --no-pci --no-telemetry -l 0 --log-level=4 "
+		 "--file-prefix=rig%d",
 		 (int)getpid());
 	while ((argv[argc] = strsep(&s, " ")) != NULL)
 		argc++;

@@ -17,7 +17,7 @@
 
 struct rig_end {
 	char name[24];
-	struct rte_ring *in;  /* to the forwarder */
+	struct rte_ring *in; /* to the forwarder */
 	struct rte_ring *out; /* from it */
 };
 
@@ -26,7 +26,7 @@ struct rig {
 	struct rig_end ends[RIG_MAX_ENDS];
 	size_t n_ends;
 	struct rte_mempool *pool; /* the frames that the test makes */
-	unsigned int made;        /* of them, in use before */
+	unsigned int made; /* of them, in use before */
 };
 
 /** EAL without hugepages, once a program; cmocka's group setup. 0 or -1. */

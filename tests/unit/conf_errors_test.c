@@ -64,13 +64,15 @@ static void test_bad_specs(void **state)
 		{"tap:x,queues", "'queues' is not key=value"},
 		{"vhost:", "'vhost:' needs a socket path of 1 to 107 bytes: vhost:PATH"},
 		{"vhost:/x,client=2", "client: '2' is not 0 (we listen) or 1 (we connect)"},
-		{"vhost:/x,netns=a", "'netns' is not a key of a vhost endpoint (client, queues, mode, "
-				      "owner, packed, mrg, offload)"},
+		{"vhost:/x,netns=a",
+		 "'netns' is not a key of a vhost endpoint (client, queues, mode, "
+		 "owner, packed, mrg, offload)"},
 		{"vhost:/x,mode=0660,mode=0660", "'mode' is there twice"},
 		{"vhost:/x,mode=1777", "mode: '1777' is not an octal mode (0000 to 0777)"},
 		{"vhost:/x,mode=rw", "mode: 'rw' is not an octal mode (0000 to 0777)"},
 		{"vhost:/x,owner=:", "owner: ':' is not an owner (USER, USER:GROUP or :GROUP)"},
-		{"vhost:/x,owner=a:b:c", "owner: 'a:b:c' is not an owner (USER, USER:GROUP or :GROUP)"},
+		{"vhost:/x,owner=a:b:c",
+		 "owner: 'a:b:c' is not an owner (USER, USER:GROUP or :GROUP)"},
 		{"vhost:/x,packed=2", "packed: '2' is not 0 (not offered) or 1"},
 		{"vhost:/x,mrg=1,mrg=0", "'mrg' is there twice"},
 		{"vhost:/x,mode=0600,client=1",

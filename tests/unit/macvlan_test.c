@@ -135,7 +135,8 @@ static void add_verdict(struct world *w, const struct case_row *row, const struc
 		add(out, w->t.names[id], p->dst == w->vnics[id].mac ? 'H' : class, tag_text(row));
 	}
 	if (v->op == VERDICT_VNIC)
-		add(out, w->t.names[v->vnic], pkt_is_group(p) ? class_of(p, 0) : 'H', tag_text(row));
+		add(out, w->t.names[v->vnic], pkt_is_group(p) ? class_of(p, 0) : 'H',
+		    tag_text(row));
 	if (v->op == VERDICT_FLOOD)
 		add_flood(w, row, p, v, out);
 	if (v->op == VERDICT_HOST || v->also & ALSO_HOST)
