@@ -195,8 +195,9 @@ static void deliver_many(struct origin *o, struct rte_mbuf *m, const struct pkt 
 		return;
 	case VERDICT_FLOOD:
 		if (!host && copies == NULL && !(v->also & ALSO_WIRE) && is_empty(o, v)) {
-			struct verdict nobody = verdict_drop(DROP_NO_LISTENER);
+			struct verdict nobody;
 
+			verdict_drop(&nobody, DROP_NO_LISTENER);
 			drop(o, m, p, &nobody);
 			return;
 		}

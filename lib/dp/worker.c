@@ -83,13 +83,11 @@ static struct parsed parse(struct burst *b)
 	struct parsed sum = {0};
 	uint16_t n = 0;
 
-	for (uint16_t i = 0; i < RTE_MIN(b->n, 4); i++)
+	for (uint16_t i = 0; i < b->n; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(b->m[i], void *));
 	for (uint16_t i = 0; i < b->n; i++) {
 		struct rte_mbuf *m = b->m[i];
 
-		if (i + 4 < b->n)
-			rte_prefetch0(rte_pktmbuf_mtod(b->m[i + 4], void *));
 		if (unlikely(!parse_one(&b->p[n], m))) {
 			rte_pktmbuf_free(m);
 			sum.malformed++;

@@ -43,25 +43,25 @@ const struct kind *kind_of(enum vnic_type type);
 static inline void burst_drop(struct burst *b, enum drop_reason reason)
 {
 	for (uint16_t i = 0; i < b->n; i++)
-		b->v[i] = verdict_drop(reason);
+		verdict_drop(&b->v[i], reason);
 }
 
 /** The kind of a port without vnics: everything is the host's. */
 extern const struct kind none_kind;
 
 /** What no vnic takes is the host's (Linux: RX_HANDLER_PASS), if it has an endpoint and wants it. */
-static inline struct verdict verdict_pass(const struct fwd_port *port, const struct pkt *p)
+static inline void verdict_pass(struct verdict *v, const struct fwd_port *port, const struct pkt *p)
 {
 	bool own = p->dst == port->mac;
 
-	if (pkt_is_group(p))
-		return port->has_host ? (struct verdict){.op = VERDICT_HOST}
-				      : verdict_drop(DROP_NO_LISTENER);
-	if (!port->has_host)
-		return verdict_drop(own ? DROP_NO_HOST : DROP_NO_OWNER);
-	if (!own && !port->host_promisc)
-		return verdict_drop(DROP_OTHER_HOST);
-	return (struct verdict){.op = VERDICT_HOST};
+	if (port->has_host && (own || port->host_promisc || pkt_is_group(p)))
+		verdict_host(v);
+	else if (pkt_is_group(p))
+		verdict_drop(v, DROP_NO_LISTENER);
+	else if (port->has_host)
+		verdict_drop(v, DROP_OTHER_HOST);
+	else
+		verdict_drop(v, own ? DROP_NO_HOST : DROP_NO_OWNER);
 }
 
 /**

@@ -25,14 +25,17 @@ const struct kind *kind_of(enum vnic_type type)
 static void none_from_wire(const struct fwd_port *port, struct burst *b)
 {
 	for (uint16_t i = 0; i < b->n; i++)
-		b->v[i] = verdict_pass(port, &b->p[i]);
+		verdict_pass(&b->v[i], port, &b->p[i]);
 }
 
 static void none_from_host(const struct fwd_port *port, struct burst *b)
 {
+	if (!port->carrier) {
+		burst_drop(b, DROP_NO_CARRIER);
+		return;
+	}
 	for (uint16_t i = 0; i < b->n; i++)
-		b->v[i] = port->carrier ? (struct verdict){.op = VERDICT_WIRE}
-					: verdict_drop(DROP_NO_CARRIER);
+		verdict_wire(&b->v[i]);
 }
 
 const struct kind none_kind = {

@@ -7,18 +7,17 @@
 #include "fwd/kind.h"
 
 /* G4, G6: the flood of a group frame, and the broadcast queue's first question. */
-static inline struct verdict flood_from_wire(const struct fwd_port *port, struct hit h,
-					     enum flood_span span, uint16_t except)
+static inline void flood_from_wire(struct verdict *v, const struct fwd_port *port, struct hit h,
+				   enum flood_span span, uint16_t except)
 {
 	bool queued = port->lists[h.list].queued;
 
 	if (queued && port->bcqueuelen == 0) {
-		struct verdict v = verdict_drop(DROP_FLOOD_QUEUE_FULL);
-
-		v.also = ALSO_HOST;
-		return v;
+		verdict_drop(v, DROP_FLOOD_QUEUE_FULL);
+		v->also = ALSO_HOST;
+		return;
 	}
-	return (struct verdict){
+	*v = (struct verdict){
 		.op = VERDICT_FLOOD,
 		.also = ALSO_HOST,
 		.span = (uint8_t)span,
@@ -28,8 +27,8 @@ static inline struct verdict flood_from_wire(const struct fwd_port *port, struct
 	};
 }
 
-static inline struct verdict group_from_wire(const struct fwd_port *port, const struct pkt *p,
-					     struct hit h)
+static inline void group_from_wire(struct verdict *v, const struct fwd_port *port,
+				   const struct pkt *p, struct hit h)
 {
 	enum flood_span span = SPAN_ALL;
 
@@ -42,56 +41,58 @@ static inline struct verdict group_from_wire(const struct fwd_port *port, const 
 			span = SPAN_BRIDGE_VEPA;
 			break;
 		default: /* G3: back to the sender, for nobody else */
-			return verdict_vnic(h.owner);
+			verdict_vnic(v, h.owner);
+			return;
 		}
 	}
 	if (p->type == PKT_TYPE_PAUSE) /* G5 */
-		return verdict_pass(port, p);
-	return flood_from_wire(port, h, span, h.owner);
-}
-
-static inline struct verdict unicast_from_wire(const struct fwd_port *port, const struct pkt *p,
-					       struct hit h)
-{
-	if (port->passthru != VNIC_NONE) /* U2 */
-		return port->vnics[port->passthru].up ? verdict_vnic(port->passthru)
-						      : verdict_drop(DROP_VNIC_DOWN);
-	if (h.dst == VNIC_NONE || port->vnics[h.dst].mode == MODE_SOURCE) /* U3 */
-		return verdict_pass(port, p);
-	return verdict_vnic(h.dst); /* U4 */
-}
-
-static inline struct verdict from_wire_one(const struct fwd_port *port, const struct pkt *p,
-					   struct hit h)
-{
-	struct verdict v;
-
-	if (h.sources != 0 && port->sources[h.sources].nodst) /* G2, U1 */
-		v = (struct verdict){.op = VERDICT_CONSUMED};
-	else if (pkt_is_group(p))
-		v = group_from_wire(port, p, h);
+		verdict_pass(v, port, p);
 	else
-		v = unicast_from_wire(port, p, h);
-	/* What a source vnic got is not lost, even if nobody else wants it. */
-	if (h.sources != 0 && v.op == VERDICT_DROP && v.reason != DROP_FLOOD_QUEUE_FULL)
-		v = (struct verdict){.op = VERDICT_CONSUMED};
-	v.copies = h.sources;
-	return v;
+		flood_from_wire(v, port, h, span, h.owner);
 }
 
-static inline struct verdict to_wire(void)
+static inline void unicast_from_wire(struct verdict *v, const struct fwd_port *port,
+				     const struct pkt *p, struct hit h)
 {
-	return (struct verdict){.op = VERDICT_WIRE};
+	if (port->passthru != VNIC_NONE && !port->vnics[port->passthru].up) /* U2 */
+		verdict_drop(v, DROP_VNIC_DOWN);
+	else if (port->passthru != VNIC_NONE)
+		verdict_vnic(v, port->passthru);
+	else if (h.dst == VNIC_NONE || port->vnics[h.dst].mode == MODE_SOURCE) /* U3 */
+		verdict_pass(v, port, p);
+	else
+		verdict_vnic(v, h.dst); /* U4 */
+}
+
+static inline void from_wire_one(struct verdict *v, const struct fwd_port *port,
+				 const struct pkt *p, struct hit h)
+{
+	if (pkt_is_group(p))
+		group_from_wire(v, port, p, h);
+	else
+		unicast_from_wire(v, port, p, h);
+	if (h.sources == 0)
+		return;
+	/*
+	 * G2, U1: the copies come first. nodst ends the frame with them; and what a source vnic
+	 * got is not lost, even if nobody else wants it.
+	 */
+	if (port->sources[h.sources].nodst ||
+	    (v->op == VERDICT_DROP && v->reason != DROP_FLOOD_QUEUE_FULL))
+		*v = (struct verdict){.op = VERDICT_CONSUMED};
+	v->copies = h.sources;
 }
 
 /* T4, and the host's floods where host-reach makes the host one of the bridge vnics. */
-static inline struct verdict flood_local(const struct pkt *p, struct hit h, uint16_t sender,
-					 uint8_t also)
+static inline void flood_local(struct verdict *v, const struct pkt *p, struct hit h,
+			       uint16_t sender, uint8_t also)
 {
 	/* G5 on this side looks at the outer EtherType only. */
-	if (p->type == PKT_TYPE_PAUSE && !p->tagged)
-		return to_wire();
-	return (struct verdict){
+	if (p->type == PKT_TYPE_PAUSE && !p->tagged) {
+		verdict_wire(v);
+		return;
+	}
+	*v = (struct verdict){
 		.op = VERDICT_FLOOD,
 		.also = also | ALSO_WIRE,
 		.span = SPAN_BRIDGE,
@@ -102,56 +103,60 @@ static inline struct verdict flood_local(const struct pkt *p, struct hit h, uint
 }
 
 /* T2: local unicast enters the port as if the wire had brought it, so source vnics see it. */
-static inline struct verdict unicast_local(const struct fwd_port *port, const struct pkt *p,
-					   struct hit h)
+static inline void unicast_local(struct verdict *v, const struct fwd_port *port,
+				 const struct pkt *p, struct hit h)
 {
 	if (p->len > port->mtu + FWD_MTU_OVERHEAD && !p->gso) {
-		struct verdict v = verdict_drop(DROP_TOO_LONG);
-
-		v.flags = VERDICT_PORTS_DROP;
-		return v;
+		verdict_drop(v, DROP_TOO_LONG);
+		v->flags = VERDICT_PORTS_DROP;
+	} else {
+		from_wire_one(v, port, p, h);
 	}
-	return from_wire_one(port, p, h);
 }
 
-static inline struct verdict from_bridge_one(const struct fwd_vnic *self, const struct pkt *p,
-					     struct hit h)
+static inline void from_bridge_one(struct verdict *v, const struct fwd_vnic *self,
+				   const struct pkt *p, struct hit h)
 {
 	const struct fwd_port *port = self->port;
 
 	if (pkt_is_group(p))
-		return flood_local(p, h, self->id, port->host_reach ? ALSO_HOST : 0);
-	if (h.dst != VNIC_NONE && port->vnics[h.dst].mode == MODE_BRIDGE)
-		return unicast_local(port, p, h);
-	if (port->host_reach && p->dst == port->mac)
-		return verdict_pass(port, p);
-	return to_wire();
+		flood_local(v, p, h, self->id, port->host_reach ? ALSO_HOST : 0);
+	else if (h.dst != VNIC_NONE && port->vnics[h.dst].mode == MODE_BRIDGE)
+		unicast_local(v, port, p, h);
+	else if (port->host_reach && p->dst == port->mac)
+		verdict_pass(v, port, p);
+	else
+		verdict_wire(v); /* T3 */
 }
 
-static inline struct verdict from_vnic_one(const struct fwd_vnic *self, const struct pkt *p,
-					   struct hit h)
+static inline void from_vnic_one(struct verdict *v, const struct fwd_vnic *self,
+				 const struct pkt *p, struct hit h)
 {
 	if (self->spoofcheck != SPOOFCHECK_OFF && p->src != self->mac)
-		return verdict_drop(DROP_SPOOFED);
-	return self->mode == MODE_BRIDGE ? from_bridge_one(self, p, h) : to_wire(); /* T1 */
+		verdict_drop(v, DROP_SPOOFED);
+	else if (self->mode == MODE_BRIDGE)
+		from_bridge_one(v, self, p, h);
+	else
+		verdict_wire(v); /* T1 */
 }
 
-static inline struct verdict from_host_one(const struct fwd_port *port, const struct pkt *p,
-					   struct hit h)
+static inline void from_host_one(struct verdict *v, const struct fwd_port *port,
+				 const struct pkt *p, struct hit h)
 {
 	if (!port->host_reach)
-		return to_wire();
-	if (pkt_is_group(p))
-		return flood_local(p, h, VNIC_NONE, 0);
-	if (h.dst != VNIC_NONE && port->vnics[h.dst].mode == MODE_BRIDGE)
-		return unicast_local(port, p, h);
-	return to_wire();
+		verdict_wire(v);
+	else if (pkt_is_group(p))
+		flood_local(v, p, h, VNIC_NONE, 0);
+	else if (h.dst != VNIC_NONE && port->vnics[h.dst].mode == MODE_BRIDGE)
+		unicast_local(v, port, p, h);
+	else
+		verdict_wire(v);
 }
 
 static void from_wire(const struct fwd_port *port, struct burst *b)
 {
 	for (uint16_t i = 0; i < b->n; i++)
-		b->v[i] = from_wire_one(port, &b->p[i], b->h[i]);
+		from_wire_one(&b->v[i], port, &b->p[i], b->h[i]);
 }
 
 static void from_vnic(const struct fwd_vnic *self, struct burst *b)
@@ -162,7 +167,7 @@ static void from_vnic(const struct fwd_vnic *self, struct burst *b)
 		burst_drop(b, DROP_NO_CARRIER);
 	} else {
 		for (uint16_t i = 0; i < b->n; i++)
-			b->v[i] = from_vnic_one(self, &b->p[i], b->h[i]);
+			from_vnic_one(&b->v[i], self, &b->p[i], b->h[i]);
 	}
 }
 
@@ -173,7 +178,7 @@ static void from_host(const struct fwd_port *port, struct burst *b)
 		return;
 	}
 	for (uint16_t i = 0; i < b->n; i++)
-		b->v[i] = from_host_one(port, &b->p[i], b->h[i]);
+		from_host_one(&b->v[i], port, &b->p[i], b->h[i]);
 }
 
 static bool needs_hits(const struct fwd_vnic *self)

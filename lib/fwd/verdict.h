@@ -51,14 +51,29 @@ struct verdict {
 	uint16_t copies; /**< source lists: 0, or the list whose vnics get a copy first */
 };
 
-static inline struct verdict verdict_drop(enum drop_reason r)
+/*
+ * Decisions write their verdict where it is wanted, field by field: a struct handed
+ * from function to function was copied in wider pieces than it was written in, and each
+ * copy waited for the stores (a quarter of all cycles, measured).
+ */
+static inline void verdict_drop(struct verdict *v, enum drop_reason r)
 {
-	return (struct verdict){.op = VERDICT_DROP, .reason = (uint8_t)r};
+	*v = (struct verdict){.op = VERDICT_DROP, .reason = (uint8_t)r};
 }
 
-static inline struct verdict verdict_vnic(uint16_t id)
+static inline void verdict_vnic(struct verdict *v, uint16_t id)
 {
-	return (struct verdict){.op = VERDICT_VNIC, .vnic = id};
+	*v = (struct verdict){.op = VERDICT_VNIC, .vnic = id};
+}
+
+static inline void verdict_wire(struct verdict *v)
+{
+	*v = (struct verdict){.op = VERDICT_WIRE};
+}
+
+static inline void verdict_host(struct verdict *v)
+{
+	*v = (struct verdict){.op = VERDICT_HOST};
 }
 
 #endif /* FWD_VERDICT_H */

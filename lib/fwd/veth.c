@@ -6,18 +6,18 @@
  */
 #include "fwd/kind.h"
 
-static inline struct verdict from_vnic_one(const struct fwd_vnic *self, const struct pkt *p)
+static inline void from_vnic_one(struct verdict *v, const struct fwd_vnic *self,
+				 const struct pkt *p)
 {
-	if (self->spoofcheck != SPOOFCHECK_OFF && p->src != self->mac)
-		return verdict_drop(DROP_SPOOFED);
-	if (p->len > self->peer->mtu + FWD_MTU_OVERHEAD && !p->gso)
-		return (struct verdict){
-			.op = VERDICT_DROP,
-			.reason = DROP_TOO_LONG,
-			.flags = VERDICT_BOTH_DROP,
-			.vnic = self->peer->id,
-		};
-	return verdict_vnic(self->peer->id);
+	if (self->spoofcheck != SPOOFCHECK_OFF && p->src != self->mac) {
+		verdict_drop(v, DROP_SPOOFED);
+	} else if (p->len > self->peer->mtu + FWD_MTU_OVERHEAD && !p->gso) {
+		verdict_drop(v, DROP_TOO_LONG);
+		v->flags = VERDICT_BOTH_DROP;
+		v->vnic = self->peer->id;
+	} else {
+		verdict_vnic(v, self->peer->id);
+	}
 }
 
 static void from_vnic(const struct fwd_vnic *self, struct burst *b)
@@ -28,7 +28,7 @@ static void from_vnic(const struct fwd_vnic *self, struct burst *b)
 		burst_drop(b, DROP_NO_CARRIER);
 	} else {
 		for (uint16_t i = 0; i < b->n; i++)
-			b->v[i] = from_vnic_one(self, &b->p[i]);
+			from_vnic_one(&b->v[i], self, &b->p[i]);
 	}
 }
 

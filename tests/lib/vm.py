@@ -94,13 +94,13 @@ class Remote:
 
     def poll(self):
         if self.returncode is None:
-            text = self.machine.run("sh", "-c", f"cat /tmp/bg{self.number}.status 2>/dev/null; :")
+            text = self.machine.shell(f"read s 2>/dev/null </tmp/bg{self.number}.status && echo $s; :")
             self.returncode = int(text) if text.strip() else None
         return self.returncode
 
     def send_signal(self, number):
-        self.machine.run("sh", "-c", f"kill -{int(number)} $(cat /tmp/bg{self.number}.pid)",
-                         check=False)
+        self.machine.shell(f"read p </tmp/bg{self.number}.pid && kill -{int(number)} $p",
+                           check=False)
 
     def kill(self):
         self.send_signal(signal.SIGKILL)
@@ -184,7 +184,7 @@ class Machine:
 
     def await_ready(self, limit=BOOT_LIMIT):
         """Waits until init serves commands."""
-        self._until(rb"@ready\r?\n", limit, "has not booted")
+        self._until(rb"@ready\n", limit, "has not booted")
 
     def reboot(self, hard=False, limit=BOOT_LIMIT):
         """hard: the reset button; else `reboot -f` of the guest's own."""
@@ -246,30 +246,23 @@ class Machine:
         self._data += data
 
     def _until(self, pattern, limit, what):
-        """Reads up to and with @pattern; what stood before it is dropped."""
+        """Reads up to and with @pattern: (the match, what stood before it)."""
         end = time.monotonic() + limit
         while True:
             found = re.search(pattern, self._data)
             if found:
                 self._data = self._data[found.end():]
-                return found
+                return found, found.string[:found.start()].decode(errors="replace")
             self._fill(end, what)
 
-    def _take(self, size, end):
-        while len(self._data) < size:
-            self._fill(end, "did not answer")
-        taken, self._data = self._data[:size], self._data[size:]
-        return taken.decode(errors="replace")
-
     def shell(self, words, check=True, timeout=30):
-        """A line of shell; as netns.run()."""
-        # The guest gives up first: then it is still there to be asked.
-        self._send(f"timeout {int(timeout)} sh -c {shlex.quote(words)}")
-        end = time.monotonic() + timeout + 15
-        found = self._until(rb"@%d (\d+) (\d+) (\d+)\r?\n" % self._number, timeout + 15,
-                            f"did not answer to {words!r}")
-        status, n_out, n_err = (int(f) for f in found.groups())
-        out, err = self._take(n_out, end), self._take(n_err, end)
+        """A line of shell; as netns.run(). A machine that doesn't answer in time is of no use
+        any more: its next commands fail, too."""
+        self._send(words)
+        what = f"did not answer to {words!r}"
+        found, out = self._until(rb"@%d:(\d+)\n" % self._number, timeout, what)
+        _, err = self._until(rb"@%d\.\n" % self._number, timeout, what)
+        status = int(found[1])
         if not check:
             return status, out, err
         if status != 0:
@@ -296,9 +289,8 @@ class Machine:
     def write(self, path, text):
         """A small file in the guest; by parts that a serial line's buffer holds."""
         data = base64.b64encode(text.encode()).decode()
-        self.shell(f": >{path}.b64")
         for i in range(0, len(data), 1800):
-            self.shell(f"echo {data[i:i + 1800]} >>{path}.b64")
+            self.shell(f"echo {data[i:i + 1800]} {'>>' if i else '>'}{path}.b64")
         self.shell(f"base64 -d {path}.b64 >{path}")
 
     def read(self, path):
