@@ -44,6 +44,8 @@ static int setup(struct vhost *v, const struct endpoint_args *args, struct err *
 	v->tx_uses = alloc_uses(v->ep.n_tx_queues);
 	if (v->rx_uses == NULL || v->tx_uses == NULL)
 		return err_set(err, ENOMEM, "no memory for the queues of vhost %s", v->path);
+	for (uint16_t q = 0; q < v->ep.n_rx_queues; q++)
+		v->rx_uses[q].next = q;
 	v->budget_pool = vhost_pool_get(v->ep.pool, err);
 	if (v->budget_pool == NULL ||
 	    endpoint_alloc_counts(&v->ep, v->ep.n_rx_queues, err) != 0)

@@ -222,7 +222,7 @@ static void test_checksum_anywhere(void **state)
 	(void)state;
 	start_front(&f, ep, path_of("s"), 1, 2048, FRONT_OFFLOADS);
 	build(&frame, &s);
-	oracle_l4_csum(&frame);
+	put16(frame.bytes + 216, 0); /* its pseudo header is empty */
 	assert_true(front_send(&f, 0, &h, frame.bytes, frame.len));
 	m = rx_one(ep, 0, FOLLOW_MS);
 	assert_non_null(m);

@@ -242,7 +242,8 @@ class Machine:
             raise taptest.Failure(f"{self.name} {what} in time:\n{self.diagnosis()}")
         data = os.read(self.process.stdout.fileno(), 1 << 16)
         if not data:
-            raise taptest.Failure(f"{self.name}: QEMU has ended:\n{self.diagnosis()}")
+            raise taptest.Failure(
+                f"{self.name}: QEMU ended with {self.process.wait(10)}:\n{self.diagnosis()}")
         self._data += data
 
     def _until(self, pattern, limit, what):

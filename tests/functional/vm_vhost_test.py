@@ -1,0 +1,267 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Virtual machines on vhost-user vnics: what macvtap does for a VM, done by dpdk-vnic.
+
+Each lab is one port (its wire's far end: namespace `out`), a sibling TAP in namespace `web`, and
+machines whose virtio-net is on sibling vhost vnics."""
+
+import contextlib
+import os
+import re
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "lib"))
+# pylint: disable=wrong-import-position
+import forwarder
+import lab
+import netns
+import taptest
+import vm
+
+_PLAIN = ("csum=off,guest_csum=off,gso=off,guest_tso4=off,guest_tso6=off,guest_ufo=off,"
+          "guest_ecn=off,host_tso4=off,host_tso6=off,host_ufo=off,host_ecn=off,mrg_rxbuf=off")
+
+
+def _mac(n):
+    return f"02:00:00:00:0a:{n:02x}"
+
+
+def _nic(n, path, queues=1, chardev="reconnect=1", options=""):
+    """QEMU's words for the virtio-net that stands on the socket @path."""
+    vectors = f",mq=on,vectors={2 * queues + 2}" if queues > 1 else ""
+    return ["-chardev", f"socket,id=c{n},path={path},{chardev}",
+            "-netdev", f"vhost-user,id=n{n},chardev=c{n},queues={queues}",
+            "-device", f"virtio-net-pci,netdev=n{n},mac={_mac(n)}{vectors}"
+            + ("," + options if options else "")]
+
+
+def _vhost_vnic(n, path, **keys):
+    options = keys.pop("options", "")
+    return forwarder.section("vnic", f"vm{n}", {
+        "type": "macvtap", "port": "eth0", "mode": "bridge", "mac": _mac(n),
+        "endpoint": f"vhost:{path}{options}", **keys})
+
+
+class VhostLab:
+    """The namespaces, sockets and configuration; start() runs dpdk-vnic on them."""
+
+    def __init__(self, directory, web, out, mtu):
+        self.directory, self.web, self.out, self.mtu = directory, web, out, mtu
+        self.vnics = ""
+
+    def path(self, n):
+        return os.path.join(self.directory, f"vm{n}.sock")
+
+    def add(self, n, **keys):
+        self.vnics += _vhost_vnic(n, self.path(n), **keys)
+
+    def start(self):
+        f = forwarder.Forwarder(lab.port(self.out, mtu=self.mtu) + self.vnics
+                                + lab.vnic("web", self.web, address="10.1.0.100/24, fd00:1::100/64"))
+        # A TAP that comes back has no addresses of ours.
+        self.out.ip("addr replace 10.1.0.200/24 dev w0")
+        self.out.ip("addr replace fd00:1::200/64 dev w0")
+        self.out.ip("link set w0 up")
+        return f
+
+
+@contextlib.contextmanager
+def vhost_lab(mtu=1500):
+    forwarder.need()
+    vm.need()
+    lab.need("iperf3")
+    with lab.machines("web", "out") as (web, out), \
+            tempfile.TemporaryDirectory(prefix="vnic-vhost-") as directory:
+        yield VhostLab(directory, web, out, mtu)
+
+
+def _up(machine, n, device="eth0", net=1):
+    """Addresses 10.1.0.N and fd00:1::N for the machine's NIC."""
+    machine.shell(f"ip addr add 10.{net}.0.{n}/24 dev {device}; "
+                  f"ip addr add fd00:{net}::{n}/64 dev {device} nodad; ip link set {device} up")
+
+
+def _tcp(client, server, address):
+    rate = lab.tcp_gbits(client, server, address)
+    taptest.note(f"{client.name} to {server.name}: {rate:.2f} Gbit/s")
+
+
+_FIELDS = re.compile(r"^(Ip|Tcp|Udp): ")
+
+
+def _bad_checksums(where):
+    """Checksum errors that a stack has counted, over all protocols."""
+    lines = [x.split() for x in where.run("cat", "/proc/net/snmp").splitlines()
+             if _FIELDS.match(x)]
+    return sum(int(value) for names, values in zip(lines[::2], lines[1::2])
+               for name, value in zip(names, values) if name in ("InCsumErrors", "InHdrErrors"))
+
+
+def _offload(machine, *names):
+    """What `ethtool -k eth0` says of @names."""
+    found = dict(re.findall(r"^\s*(\S+): (on|off)", machine.run("ethtool", "-k", "eth0"), re.M))
+    return [found[n] for n in names]
+
+
+def _everybody(machines, made):
+    """Each machine and each other station: ping by both IP versions."""
+    for m, n in machines:
+        lab.reaches(m, "10.1.0.100", limit=10)
+        lab.reaches(m, "fd00:1::200", size=1452, limit=10)
+        lab.reaches(made.out, f"10.1.0.{n}", size=1472, limit=10)
+        lab.reaches(made.web, f"fd00:1::{n}", limit=10)
+
+
+def _tcp_everywhere(big, small, made):
+    """TCP from each machine to sibling TAP, outside and the other machine, and back."""
+    for m, n in ((big, 1), (small, 2)):
+        for other, address in ((made.web, "10.1.0.100"), (made.out, "fd00:1::200")):
+            _tcp(m, other, address)
+            _tcp(other, m, f"10.1.0.{n}" if "." in address else f"fd00:1::{n}")
+    _tcp(big, small, "10.1.0.2")
+    _tcp(small, big, "fd00:1::1")
+
+
+def test_two_machines():
+    """Two machines, a TAP, the outside: ping and TCP, TSO on and off, queues, jumbo frames"""
+    with vhost_lab(mtu=9000) as made:
+        made.add(1, options=",queues=2")
+        made.add(2)
+        with made.start() as f, contextlib.ExitStack() as stack:
+            at = f.link("vm1")["endpoint"]
+            taptest.check("connected" in (at["reason"] or ""), f"why vm1 is down: {at}")
+            # The second has no offloads at all: what the others leave unfinished is finished here.
+            big = stack.enter_context(vm.Machine("vm1", _nic(1, made.path(1), 2), cpus=2,
+                                                 ready=False))
+            small = stack.enter_context(vm.Machine(
+                "vm2", _nic(2, made.path(2), options=_PLAIN), ready=False))
+            for m, n in ((big, 1), (small, 2)):
+                m.await_ready()
+                _up(m, n)
+            for v in ("vm1", "vm2"):
+                taptest.equal(f.link(v)["endpoint"]["state"], "up", f"state of {v}")
+            taptest.equal(_offload(big, "tx-tcp-segmentation", "tx-tcp6-segmentation"),
+                          ["on", "on"], "TSO offered to vm1")
+            taptest.equal(_offload(small, "tx-tcp-segmentation", "tx-checksum-ip-generic"),
+                          ["off", "off"], "offloads of vm2")
+            _everybody(((big, 1), (small, 2)), made)
+            lab.reaches(big, "10.1.0.2")
+            lab.reaches(big, "10.1.0.2", size=8000)
+            _tcp_everywhere(big, small, made)
+            _queues(big, made)
+            taptest.note("vm1 without TSO, GRO, checksums:")
+            big.run("ethtool", "-K", "eth0", "tso", "off", "gso", "off", "gro", "off", "tx", "off")
+            _tcp(big, made.web, "10.1.0.100")
+            _tcp(big, small, "10.1.0.2")
+            _jumbo(big, made)
+            for where in (big, small, made.web, made.out):
+                taptest.equal(_bad_checksums(where), 0, f"bad checksums seen by {where.name}")
+            for v in ("vm1", "vm2"):
+                taptest.note(f.ctl("-s", "-d", "link", "show", v))
+
+
+def _queues(machine, made):
+    """The guest takes queues away and gives them back."""
+    for n in (1, 2):
+        machine.run("ethtool", "-L", "eth0", "combined", n)
+        lab.reaches(machine, "10.1.0.100")
+        lab.reaches(made.out, "10.1.0.1")
+        _tcp(machine, made.web, "10.1.0.100")
+        _tcp(made.web, machine, "10.1.0.1")
+
+
+def _jumbo(machine, made):
+    """Frames of 9,000 bytes that must not be cut, to the sibling and outside."""
+    machine.ip("link set eth0 mtu 9000")
+    for ns, device, address in ((made.web, "web0", "10.1.0.100"), (made.out, "w0", "10.1.0.200")):
+        taptest.equal(lab.link(ns, device)["mtu"], 9000, f"MTU of {device}")
+        done = machine.run("ping", "-n", "-q", "-c", 3, "-i", "0.05", "-W", 3, "-M", "do", "-s",
+                           8972, address)
+        taptest.check(" 3 received" in done, f"jumbo frames to {address}: {done}")
+        _tcp(machine, ns, address)
+        _tcp(ns, machine, "10.1.0.1")
+
+
+class Probe:
+    """A ping that runs on between two others, and must not lose anything meanwhile."""
+
+    def __init__(self, ns, address):
+        self.process = ns.popen("ping", "-n", "-q", "-i", "0.02", address, stdout=-1, stderr=-2,
+                                text=True)
+
+    def lost(self):
+        self.process.send_signal(2)
+        out = self.process.communicate(timeout=10)[0]
+        sent, received = re.search(r"(\d+) packets transmitted, (\d+) received", out).groups()
+        return int(sent) - int(received), int(sent)
+
+
+def test_reboot():
+    """A machine reboots, and is reset, and is back; its siblings notice nothing"""
+    with vhost_lab() as made:
+        made.add(1)
+        with made.start() as f, vm.Machine("vm1", _nic(1, made.path(1))) as m:
+            _up(m, 1)
+            lab.reaches(m, "10.1.0.100", limit=10)
+            probe = Probe(made.web, "10.1.0.200")
+            try:
+                for hard in (False, True):
+                    # In the middle of a transfer: the rings are full when they go.
+                    busy = made.web.popen("iperf3", "-s", "-1", stdout=-3, stderr=-3)
+                    m.popen("iperf3", "-c", "10.1.0.100", "-t", "30")
+                    time.sleep(1)
+                    m.reboot(hard=hard)
+                    netns.stop(busy)
+                    _up(m, 1)
+                    lab.reaches(m, "10.1.0.100", limit=10)
+                    lab.reaches(made.out, "10.1.0.1", limit=10)
+                    _tcp(m, made.web, "10.1.0.100")
+            finally:
+                lost, sent = probe.lost()
+            taptest.check(sent > 100, f"only {sent} echo requests sent")
+            taptest.equal(lost, 0, f"lost between siblings, of {sent}")
+            taptest.check(f.is_running(), "dpdk-vnic has ended")
+
+
+def test_forwarder_restart():
+    """dpdk-vnic stops, or is killed, and is back; so is the machine, QEMU as client and server"""
+    with vhost_lab() as made:
+        made.add(1)
+        made.add(2, options=",client=1")
+        nics = (_nic(1, made.path(1))
+                + _nic(2, made.path(2), chardev="server=on,wait=off"))
+        first = made.start()
+        with contextlib.ExitStack() as stack:
+            stack.callback(first.kill)
+            m = stack.enter_context(vm.Machine("vm", nics))
+            _up(m, 1, "eth0")
+            _up(m, 2, "eth1", net=2)
+            _second_net(made)
+            _both(m, 10)
+            for end in (first.stop, None):
+                if end:
+                    end()
+                else:
+                    second.kill()  # pylint: disable=used-before-assignment
+                start = time.monotonic()
+                second = stack.enter_context(made.start())
+                _second_net(made)
+                _both(m, 10)
+                taptest.note(f"back {time.monotonic() - start:.1f} s after the start")
+            _tcp(m, made.out, "10.1.0.200")
+            _tcp(m, made.out, "10.2.0.200")
+
+
+def _second_net(made):
+    made.out.ip("addr replace 10.2.0.200/24 dev w0")
+
+
+def _both(machine, limit):
+    lab.reaches(machine, "10.1.0.200", limit=limit)
+    lab.reaches(machine, "10.2.0.200", limit=limit)
+
+
+if __name__ == "__main__":
+    taptest.main()
