@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """dpdk-vnic as a program (Forwarder), and as the Side that is compared with the kernel."""
 
+import contextlib
 import itertools
 import json
 import os
@@ -56,7 +57,7 @@ class Forwarder:
     LCORES = tuple(os.environ.get("DPDK_VNIC_LCORES", "-l 0-1").split())
 
     def __init__(self, ini, lcores=LCORES, memory=512, args=(), ready=30.0, ns=None,
-                 own=(), huge=False):
+                 own=(), huge=False, telemetry=False):
         number = next(_numbers)
         self.prefix = f"vt{os.getpid()}n{number}"
         self.directory = tempfile.mkdtemp(prefix=f"vnic-test-{number}-")
@@ -65,8 +66,8 @@ class Forwarder:
         self.log = os.path.join(self.directory, "log")
         self.write(ini)
         command = [binary(), *(() if huge else ("--no-huge",)), "-m", str(memory), "--no-pci",
-                   "--no-telemetry", f"--file-prefix={self.prefix}", *lcores, *args, "--",
-                   "-c", self.ini, "--socket", self.socket, *own]
+                   *(() if telemetry else ("--no-telemetry",)), f"--file-prefix={self.prefix}",
+                   *lcores, *args, "--", "-c", self.ini, "--socket", self.socket, *own]
         self._stopped = False
         start = time.monotonic()
         with open(self.log, "wb") as log:
@@ -141,8 +142,13 @@ class Forwarder:
         if kind is None:
             self.stop()
             return
-        # A test failed: what the daemon said belongs to it.
+        # A test failed: what the daemon said and counted belongs to it.
         if not self._stopped:
+            for method in ("drops.show", "port.show", "link.show"):
+                with contextlib.suppress(OSError, ValueError, RpcError):
+                    for row in self.rpc(method)[:20]:
+                        row.pop("drops", None)
+                        taptest.note(f"{method}: {json.dumps(row)}")
             taptest.note("--- the daemon's log")
             taptest.note(self.text()[-3000:])
             self.kill()

@@ -43,7 +43,16 @@ def need():
     if os.geteuid() != 0:
         raise taptest.Skip("needs root")
     vmimage.which(QEMU)
+    _sweep()
     return vmimage.kernel()
+
+
+def _sweep():
+    """Removes what runs that were killed left behind; their QEMU ended with them."""
+    for path in glob.glob(os.path.join(tempfile.gettempdir(), "vnic-vm-*-*")):
+        owner = re.match(r"vnic-vm-(\d+)-", os.path.basename(path))
+        if owner and not os.path.exists(f"/proc/{owner[1]}"):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def accelerator(kernel):
@@ -94,7 +103,8 @@ class Remote:
 
     def poll(self):
         if self.returncode is None:
-            text = self.machine.shell(f"read s 2>/dev/null </tmp/bg{self.number}.status && echo $s; :")
+            status = f"/tmp/bg{self.number}.status"
+            text = self.machine.shell(f"read s 2>/dev/null <{status} && echo $s; :")
             self.returncode = int(text) if text.strip() else None
         return self.returncode
 
@@ -144,7 +154,7 @@ class Machine:
                  extra=None, ns=None, ready=True):
         kernel = need()
         self.name = name
-        self.directory = tempfile.mkdtemp(prefix=f"vnic-vm-{name}-")
+        self.directory = tempfile.mkdtemp(prefix=f"vnic-vm-{os.getpid()}-")
         self.console = os.path.join(self.directory, "console")
         self.process = None
         self._data = b""
@@ -225,6 +235,22 @@ class Machine:
                 with open(path, encoding="utf-8", errors="replace") as f:
                     text += f.read()[-2000:]
         return text or "(nothing on the console)"
+
+    def migrate(self, other, limit=60):
+        """Moves the running machine into @other, made like this one with "-incoming defer" and
+        ready=False. Commands go to @other from now on, programs in it run on."""
+        where = f"unix:{other.directory}/incoming"
+        other.qmp("migrate-incoming", uri=where)
+        self.qmp("migrate", uri=where)
+
+        def completed():
+            status = self.qmp("query-migrate").get("status")
+            taptest.check(status not in ("failed", "cancelled"), f"migration {status}:\n"
+                          f"{self.diagnosis()}\n{other.diagnosis()}")
+            return status == "completed"
+
+        taptest.eventually(completed, f"{self.name} has migrated", limit, 0.1)
+        other._number = self._number  # pylint: disable=protected-access
 
     # ---- commands
 
@@ -316,13 +342,6 @@ class Machine:
         if "error" in answer:
             raise taptest.Failure(f"QEMU: {command}: {answer['error']['desc']}")
         return answer["return"]
-
-
-def sweep():
-    """Removes files that a killed run left behind."""
-    for path in glob.glob(os.path.join(tempfile.gettempdir(), "vnic-vm-*")):
-        if time.time() - os.path.getmtime(path) > 3600:
-            shutil.rmtree(path, ignore_errors=True)
 
 
 @atexit.register

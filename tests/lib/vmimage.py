@@ -24,7 +24,7 @@ import taptest
 CACHE = os.environ.get("DPDK_VNIC_CACHE", "/var/cache/dpdk-vnic-tests")
 
 # Debian has these as modules; what they need in turn is found in them.
-MODULES = ("virtio_pci", "virtio_net", "e1000", "e1000e", "tun", "veth", "vfio_pci",
+MODULES = ("virtio_pci", "virtio_net", "e1000", "tun", "8021q", "veth", "vfio_pci",
            "vfio_iommu_type1", "uio_pci_generic")
 PROGRAMS = ("busybox", "ip", "ping", "ethtool", "iperf3")
 _SUFFIX = re.compile(r"\.ko(\.xz|\.gz)?$")

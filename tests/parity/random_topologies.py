@@ -133,8 +133,11 @@ def intended(t, frame, station, delta):
     return None
 
 
-def judge(setup, batch, oracle, subject, differences):
-    """A list of what differs without being meant to."""
+def judge(setup, batch, oracle, subject, differences, both_kernels=False):
+    """
+    A list of what differs without being meant to. The kernel against itself: either may let
+    through what nobody joined (Q3).
+    """
     t = topology.parse(setup)
     wrong = []
     for frame in batch:
@@ -146,7 +149,8 @@ def judge(setup, batch, oracle, subject, differences):
         for station in stations:
             n_kernel = sum(n for (s, _), n in kernel_has.items() if s == station)
             n_ours = sum(n for (s, _), n in ours.items() if s == station)
-            why.append(intended(t, frame, station, n_ours - n_kernel))
+            delta = n_ours - n_kernel
+            why.append(intended(t, frame, station, -abs(delta) if both_kernels else delta))
         if all(why):
             for identity in why:
                 differences.use(identity)
@@ -202,7 +206,7 @@ def main():
                 subject = play(subject_side, setup, batch, receivers(oracle[0]))
                 frames_total += len(batch)
                 copies_total += sum(c.total() for c in oracle[0].values())
-                wrong = judge(setup, batch, oracle, subject, differences)
+                wrong = judge(setup, batch, oracle, subject, differences, args.kernel)
                 taptest.check(not wrong, "\n".join(
                     [f"replay: random_topologies.py --seed {seed} --frames {args.frames}",
                      f"{len(wrong)} of {len(batch)} frames differ:"] + wrong[:20]))
