@@ -73,6 +73,24 @@ static void update_port_mac(struct port_rt *p, struct vnic_rt *passthru)
 		tell_mac(&passthru->at, mac, passthru->conf->name);
 }
 
+int effective_set_lower_mac(struct vnic_rt *v, uint64_t mac, struct err *err)
+{
+	struct port_rt *p = v->port;
+	int rc = 0;
+
+	if (p->wire.endpoint != NULL && p->wire.endpoint->type == ENDPOINT_DEV)
+		rc = endpoint_set_mac(p->wire.endpoint, mac, err);
+	if (rc != 0)
+		return rc;
+	if (p->own_mac == 0)
+		p->own_mac = p->mac;
+	p->mac = mac;
+	/* Else the next update would take theirs for the newer one. */
+	tell_mac(&p->host, mac, p->conf->name);
+	tell_mac(&v->at, mac, v->conf->name);
+	return 0;
+}
+
 /* The host's owner sets the lower's MTU, as far as the device follows. */
 static void update_port_mtu(struct port_rt *p)
 {
@@ -279,7 +297,8 @@ static void ask_filter(struct port_rt *p, struct wanted *w)
 	struct endpoint_filter f;
 	size_t n = 0;
 
-	qsort(w->groups, w->n_groups, sizeof(*w->groups), compare_keys);
+	if (w->n_groups > 1)
+		qsort(w->groups, w->n_groups, sizeof(*w->groups), compare_keys);
 	for (size_t i = 0; i < w->n_groups; i++)
 		if (n == 0 || w->groups[n - 1] != w->groups[i])
 			w->groups[n++] = w->groups[i];
