@@ -164,7 +164,14 @@ static struct conf *load(const char *path)
 	struct errors es = {.file = path};
 	struct conf *conf = control_load(path, &es);
 
-	errors_print(&es, stderr);
+	for (size_t i = 0; log_is_journal() && i < es.n; i++) {
+		char line[1024];
+
+		errors_format(&es, i, line, sizeof(line));
+		LOG(ERR, CONF, "%s", line);
+	}
+	if (!log_is_journal())
+		errors_print(&es, stderr);
 	errors_free(&es);
 	return conf;
 }
@@ -186,7 +193,7 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	if (rte_eal_init(a.n_eal, argv) < 0) {
-		fprintf(stderr, "dpdk-vnic: EAL can't start: %s\n", rte_strerror(rte_errno));
+		LOG(ERR, CTL, "EAL can't start: %s", rte_strerror(rte_errno));
 		conf_free(conf);
 		return 1;
 	}

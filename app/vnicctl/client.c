@@ -154,3 +154,54 @@ int client_call(const char *path, const char *method, json_t *params, struct ans
 	close(fd);
 	return ret;
 }
+
+#define STREAM_ANSWER_MAX ((size_t)64 << 10)
+
+/** Reads up to the newline and no byte more. @return the line's length, or -errno with @p err */
+static ssize_t read_first_line(int fd, char *buf, size_t size, struct err *err)
+{
+	size_t n = 0;
+
+	while (n < size) {
+		ssize_t got = recv(fd, buf + n, size - n, MSG_PEEK);
+		const char *newline = got > 0 ? memchr(buf + n, '\n', (size_t)got) : NULL;
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return err_set(err, ECONNRESET, "dpdk-vnic hung up without an answer");
+		if (newline != NULL)
+			got = newline - (buf + n) + 1;
+		got = recv(fd, buf + n, (size_t)got, 0);
+		n += got > 0 ? (size_t)got : 0;
+		if (newline != NULL)
+			return (ssize_t)n - 1;
+	}
+	return err_set(err, EMSGSIZE, "dpdk-vnic's answer doesn't end");
+}
+
+int client_stream(const char *path, const char *method, json_t *params, struct answer *a,
+		  struct err *err)
+{
+	char *line = malloc(STREAM_ANSWER_MAX);
+	ssize_t len = -ENOMEM;
+	int fd;
+
+	memset(a, 0, sizeof(*a));
+	if (line == NULL)
+		return err_set(err, ENOMEM, "out of memory");
+	fd = client_connect(path, err);
+	if (fd >= 0) {
+		len = send_request(fd, method, params, err);
+		if (len == 0)
+			len = read_first_line(fd, line, STREAM_ANSWER_MAX, err);
+		if (len >= 0)
+			len = parse_answer(line, (size_t)len, a, err);
+		if (len < 0) {
+			close(fd);
+			fd = (int)len;
+		}
+	}
+	free(line);
+	return fd;
+}

@@ -29,4 +29,12 @@ struct answer {
 int client_call(const char *path, const char *method, json_t *params, struct answer *a,
 		struct err *err);
 
+/**
+ * As client_call() for a method whose connection becomes a stream: it stays open, and what
+ * stands behind the answer's line has not been read.
+ * @return the fd, for the caller to close, or -errno with @p err; with an error in @p a it is of no use
+ */
+int client_stream(const char *path, const char *method, json_t *params, struct answer *a,
+		  struct err *err);
+
 #endif /* VNICCTL_CLIENT_H */

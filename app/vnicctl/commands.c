@@ -4,7 +4,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "capture.h"
 #include "commands.h"
+#include "doctor.h"
+#include "top.h"
+#include "words.h"
+#include "worker.h"
 
 static int unexpected(const char *word, struct err *err)
 {
@@ -116,6 +121,86 @@ static const struct verb link_verbs[] = {
 	 parse_show,
 	 show_links,
 	 NULL},
+	{{"add"},
+	 "[link PORT] NAME type TYPE [WORDS]",
+	 "a new vnic, or a pair of veths",
+	 "link.add",
+	 parse_link_add,
+	 NULL,
+	 NULL},
+	{{"set"},
+	 "NAME WORDS",
+	 "change a vnic while it works",
+	 "link.set",
+	 parse_link_set,
+	 NULL,
+	 NULL},
+	{{"del", "delete"},
+	 "NAME",
+	 "delete a vnic; of a veth both ends go",
+	 "link.del",
+	 parse_link_del,
+	 NULL,
+	 NULL},
+};
+
+static const struct verb address_verbs[] = {
+	{{"show", "lst", "list"},
+	 "[NAME]",
+	 "IP addresses of vnics and ports",
+	 "address.show",
+	 parse_dev,
+	 show_addresses,
+	 NULL},
+	{{"add"},
+	 "ADDRESS/LEN dev NAME",
+	 "give it another one",
+	 "address.add",
+	 parse_address,
+	 NULL,
+	 NULL},
+	{{"del", "delete"},
+	 "ADDRESS/LEN dev NAME",
+	 "take it away",
+	 "address.del",
+	 parse_address,
+	 NULL,
+	 NULL},
+};
+
+static const struct verb route_verbs[] = {
+	{{"show", "lst", "list"},
+	 "[PORT]",
+	 "where ipvlan sends what isn't local",
+	 "route.show",
+	 parse_dev,
+	 show_routes,
+	 NULL},
+	{{"add"},
+	 "PREFIX via ADDRESS dev PORT",
+	 "PREFIX may be: default",
+	 "route.add",
+	 parse_route,
+	 NULL,
+	 NULL},
+	{{"del", "delete"},
+	 "PREFIX via ADDRESS dev PORT",
+	 "take it away",
+	 "route.del",
+	 parse_route,
+	 NULL,
+	 NULL},
+};
+
+static const struct verb neigh_verbs[] = {
+	{{"show", "lst", "list"},
+	 "[PORT]",
+	 "ipvlan's neighbours",
+	 "neigh.show",
+	 parse_dev,
+	 NULL,
+	 NULL},
+	{{"flush"}, "[PORT]", "forget them", "neigh.flush", parse_dev, NULL, NULL},
 };
 
 static const struct verb port_verbs[] = {
@@ -139,6 +224,7 @@ static const struct verb drops_verbs[] = {
 };
 
 static const struct verb config_verbs[] = {
+	{{"show"}, "", "what runs, as a vnic.ini", "config.show", parse_nothing, show_config, NULL},
 	{{"check"},
 	 "FILE",
 	 "every error that the daemon finds in this vnic.ini",
@@ -153,19 +239,48 @@ static const struct verb config_verbs[] = {
 	 parse_nothing,
 	 NULL,
 	 NULL},
+	{{"save"},
+	 "FILE",
+	 "write what runs into a file; '-': print it",
+	 "config.show",
+	 parse_save,
+	 NULL,
+	 judge_save},
 };
 
-#define ROWS(verbs) verbs, sizeof(verbs) / sizeof((verbs)[0])
+static const struct verb worker_verbs[] = {
+	{{"show", "lst", "list"},
+	 "[LCORE]",
+	 "who polls what, and how busy; -s: cycles by stage",
+	 "worker.show",
+	 parse_worker,
+	 show_workers,
+	 NULL},
+};
+
+/* An object of verbs, and one with a grammar of its own. */
+#define ROWS(verbs, has_default) \
+	verbs, sizeof(verbs) / sizeof((verbs)[0]), has_default, NULL, NULL, NULL
+#define OWN(run, args, help) NULL, 0, true, run, args, help
 
 /*
  * Order is meaning: `l` is link and `s` is show. What is to come goes where it
- * takes no abbreviation away: worker, capture, top and doctor behind these.
+ *takes no abbreviation away: behind these.
  */
 const struct object objects[] = {
-	{"link", "the vnics", ROWS(link_verbs), true},
-	{"port", "the devices below them", ROWS(port_verbs), true},
-	{"drops", "what was dropped, and why", ROWS(drops_verbs), true},
-	{"config", "the configuration file", ROWS(config_verbs), false},
+	{"link", "the vnics", ROWS(link_verbs, true)},
+	{"port", "the devices below them", ROWS(port_verbs, true)},
+	{"drops", "what was dropped, and why", ROWS(drops_verbs, true)},
+	{"config", "the configuration file", ROWS(config_verbs, false)},
+	{"address", "IP addresses", ROWS(address_verbs, true)},
+	{"route", "ports' routes", ROWS(route_verbs, true)},
+	{"neigh", "neighbours", ROWS(neigh_verbs, true)},
+	{"capture", "frames as they pass", OWN(capture_run, CAPTURE_ARGS, CAPTURE_HELP)},
+	{"doctor", "this machine",
+	 OWN(doctor_main, "[-c FILE] [-- EAL OPTIONS]",
+	     "what would stop dpdk-vnic here, and the command that mends it")},
+	{"worker", "the cores that forward", ROWS(worker_verbs, true)},
+	{"top", "live rates", OWN(top_main, TOP_ARGS, TOP_HELP)},
 };
 const size_t n_objects = sizeof(objects) / sizeof(objects[0]);
 
@@ -198,6 +313,8 @@ const struct verb *verb_find(const struct object *object, const char *word)
 	return NULL;
 }
 
+#define HELP_COLUMN 32
+
 void usage_print(const struct object *object, FILE *out)
 {
 	fputs(object != NULL ? "Usage:\n"
@@ -212,9 +329,17 @@ void usage_print(const struct object *object, FILE *out)
 			const struct verb *v = &ob->verbs[k];
 			int n = fprintf(out, "  vnicctl %s %s %s", ob->name, v->names[0], v->args);
 
-			fprintf(out, "%*s%s\n", n < 32 ? 32 - n : 1, "", v->help);
+			/* Help has a column of its own, on the next line where words are in it. */
+			if (n >= HELP_COLUMN)
+				n = fprintf(out, "\n") - 1;
+			fprintf(out, "%*s%s\n", HELP_COLUMN - n, "", v->help);
 		}
+		if (ob->run != NULL)
+			fprintf(out, "  vnicctl %s %s\n%*s%s\n", ob->name, ob->run_args,
+				HELP_COLUMN, "", ob->run_help);
 	}
+	if (object != NULL && object->verbs == link_verbs)
+		fputs(link_words, out);
 	if (object != NULL)
 		return;
 	fputs("  vnicctl [OBJECT] help        this text\n"

@@ -38,6 +38,10 @@ struct object {
 	const struct verb *verbs;
 	size_t n_verbs;
 	bool has_default; /**< without a verb the first one is meant */
+	/** A grammar of its own, instead of verbs: takes all words behind the object. @return exit status */
+	int (*run)(const struct options *o, int argc, char **argv);
+	const char *run_args; /**< for the usage text, as a verb's */
+	const char *run_help;
 };
 
 /** All objects; a shortened word means the first row that begins with it. */

@@ -88,6 +88,15 @@ static int take_options(struct options *o, int argc, char **argv, int *status)
 	return i;
 }
 
+/** Most reasons that the kernel has a number for end with its name already. */
+static bool ends_with_name(const char *text, const char *name)
+{
+	size_t n = strlen(text), k = strlen(name);
+
+	return n >= k + 2 && text[n - 1] == ')' && text[n - k - 2] == '(' &&
+	       strncmp(text + n - k - 1, name, k) == 0;
+}
+
 static int refused(const struct options *o, const struct verb *v, const struct answer *a)
 {
 	/* -32601: JSON-RPC's "method not found" */
@@ -96,7 +105,7 @@ static int refused(const struct options *o, const struct verb *v, const struct a
 				"this dpdk-vnic can't do %s: is it older than vnicctl?", v->method);
 	fputs("vnicctl: ", stderr);
 	show_text(a->error, stderr);
-	if (o->details && a->error_name != NULL) {
+	if (o->details && a->error_name != NULL && !ends_with_name(a->error, a->error_name)) {
 		fputs(" (", stderr);
 		show_text(a->error_name, stderr);
 		putc(')', stderr);
@@ -154,6 +163,12 @@ static int dispatch(const struct options *o, int argc, char **argv)
 	}
 	if (ob == NULL)
 		return complain(EXIT_USAGE, "object '%s' is unknown, try 'vnicctl help'", argv[0]);
+	if (ob->run != NULL && !(argc == 2 && strcmp(argv[1], "help") == 0))
+		return ob->run(o, argc - 1, argv + 1);
+	if (ob->run != NULL) {
+		usage_print(ob, stdout);
+		return EXIT_DONE;
+	}
 	if (argc == 1 && ob->has_default)
 		return run(o, ob, &ob->verbs[0], 0, NULL);
 	if (argc == 1) {

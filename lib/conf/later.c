@@ -7,20 +7,6 @@
 
 #include "conf/load.h"
 
-static void refuse_global(struct load *ld)
-{
-	const uint32_t *i = names_find(ld->index, INDEX_SECTIONS, "global");
-
-	if (i == NULL)
-		return;
-	if (ld->c->global.metrics != NULL)
-		load_bad_key(ld, &ld->sections[*i], "metrics", EOPNOTSUPP,
-			     "the metrics endpoint is not in this version yet");
-	if (ld->c->global.idle_adaptive)
-		load_bad_key(ld, &ld->sections[*i], "idle", EOPNOTSUPP,
-			     "idle = adaptive is not in this version yet");
-}
-
 static void refuse_vnic(struct load *ld, const struct vnic_draft *d)
 {
 	if (d->has_type && (d->v.type == VNIC_IPVLAN || d->v.type == VNIC_IPVTAP))
@@ -33,7 +19,6 @@ static void refuse_vnic(struct load *ld, const struct vnic_draft *d)
 
 void later_refuse(struct load *ld)
 {
-	refuse_global(ld);
 	for (uint32_t i = 0; i < ld->n_vnics; i++)
 		refuse_vnic(ld, &ld->vnics[i]);
 }

@@ -132,7 +132,7 @@ static char *fold(struct load *ld, struct text t, bool *upper)
 
 /* ---- section headers ---- */
 
-static bool name_is_valid(const char *name)
+bool load_name_is_valid(const char *name)
 {
 	size_t n = strlen(name);
 
@@ -167,7 +167,7 @@ static bool parse_title(struct load *ld, struct section *s, struct text inside)
 		load_error(ld, s->line, EINVAL, s, NULL, "must be [global], which has no name");
 	else if (s->kind != SECTION_GLOBAL && name.n == 0)
 		load_error(ld, s->line, EINVAL, s, NULL, "needs a name: [%s NAME]", s->title);
-	else if (s->kind != SECTION_GLOBAL && !name_is_valid(s->name))
+	else if (s->kind != SECTION_GLOBAL && !load_name_is_valid(s->name))
 		load_error(
 			ld, s->line, EINVAL, s, NULL,
 			"'%.60s' is not a name (1 to %d of a-z 0-9 _ . -, a letter or digit first)",

@@ -101,6 +101,9 @@ void load_error(struct load *ld, int line, int code, const struct section *s, co
 void load_bad(struct load *ld, struct entry *e, int code, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 
+/** May a port or vnic be called so? */
+bool load_name_is_valid(const char *name);
+
 /** So many errors that nobody would read more: loops over the file end. */
 bool load_is_full(const struct load *ld);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ctl/attach.h"
@@ -108,14 +109,38 @@ int attach_vnic(struct runtime *rt, struct vnic_rt *v, struct err *err)
 	return rc;
 }
 
-void detach(struct runtime *rt, struct attachment *a)
+static void add_leaving(struct leaving *l, struct endpoint *ep)
+{
+	if (l->n == l->room) {
+		size_t room = l->room == 0 ? 64 : 2 * l->room;
+		struct endpoint **grown =
+			reallocarray(l->endpoints, room, sizeof(struct endpoint *));
+
+		if (grown == NULL) {
+			endpoint_close(ep);
+			return;
+		}
+		l->endpoints = grown;
+		l->room = room;
+	}
+	l->endpoints[l->n++] = ep;
+}
+
+void close_leaving(struct leaving *l)
+{
+	endpoint_close_many(l->endpoints, l->n);
+	free(l->endpoints);
+	*l = (struct leaving){0};
+}
+
+void detach(struct runtime *rt, struct attachment *a, struct leaving *l)
 {
 	if (a->endpoint == NULL)
 		return;
 	if (rt->running)
 		placement_disarm(rt, a);
 	placement_remove(rt, a);
-	endpoint_close(a->endpoint);
+	add_leaving(l, a->endpoint);
 	*a = (struct attachment){0};
 }
 
@@ -126,6 +151,13 @@ static bool same_addresses(const struct vnic_conf *a, const struct vnic_conf *b)
 		memcmp(a->addresses, b->addresses, a->n_addresses * sizeof(*a->addresses)) == 0);
 }
 
+/* A change concerns few vnics, and to ask the kernel about all others takes longer than it. */
+static bool is_unchanged(const struct vnic_conf *c, const struct vnic_conf *old)
+{
+	return c->mode != MODE_PASSTHRU && c->mac == old->mac && c->up == old->up &&
+	       same_addresses(c, old);
+}
+
 int attach_modify_vnic(struct vnic_rt *v, const struct vnic_conf *old, uint32_t old_mtu,
 		       struct err *err)
 {
@@ -134,7 +166,7 @@ int attach_modify_vnic(struct vnic_rt *v, const struct vnic_conf *old, uint32_t 
 	uint32_t mtu = wanted_mtu(v);
 	int rc = 0;
 
-	if (ep == NULL || ep->type == ENDPOINT_NONE)
+	if (ep == NULL || ep->type == ENDPOINT_NONE || (mtu == old_mtu && is_unchanged(c, old)))
 		return 0;
 	if (ep->type == ENDPOINT_TAP && c->mode == MODE_PASSTHRU)
 		rc = endpoint_set_mac(ep, v->port->mac, err);

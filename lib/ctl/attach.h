@@ -14,8 +14,17 @@ int attach_host(struct runtime *rt, const struct port_rt *p, const struct port_c
 /** @p v->conf and @p v->port are set. */
 int attach_vnic(struct runtime *rt, struct vnic_rt *v, struct err *err);
 
-/** Closes what no worker can see any more; an empty attachment is fine. */
-void detach(struct runtime *rt, struct attachment *a);
+/** Endpoints that are to be closed, all at once: together they take little longer than one. */
+struct leaving {
+	struct endpoint **endpoints;
+	size_t n, room;
+};
+
+/** Empties @p a, whose endpoint no worker can see any more, into @p l; an empty attachment is fine. */
+void detach(struct runtime *rt, struct attachment *a, struct leaving *l);
+
+/** Closes all of @p l, which is empty then. */
+void close_leaving(struct leaving *l);
 
 /** The MTU that a vnic has until its owner changes it: the configured one, or its port's in force. */
 uint32_t wanted_mtu(const struct vnic_rt *v);

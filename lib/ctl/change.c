@@ -54,19 +54,20 @@ static void give_id(uint64_t *words, uint16_t id)
 	words[id / 64] &= ~(1ULL << id % 64);
 }
 
-static void free_port(struct runtime *rt, struct port_rt *p)
+/* The two give back all but the endpoints, which are left to close_leaving(). */
+static void free_port(struct runtime *rt, struct port_rt *p, struct leaving *l)
 {
-	detach(rt, &p->host);
-	detach(rt, &p->wire);
+	detach(rt, &p->host, l);
+	detach(rt, &p->wire, l);
 	for (uint32_t i = 0; rt->running && i < rt->n_workers; i++)
 		stats_clear(&rt->dp.workers[i]->stats.ports[p->id]);
 	give_id(&rt->port_ids, p->id);
 	free(p);
 }
 
-static void free_vnic(struct runtime *rt, struct vnic_rt *v)
+static void free_vnic(struct runtime *rt, struct vnic_rt *v, struct leaving *l)
 {
-	detach(rt, &v->at);
+	detach(rt, &v->at, l);
 	for (uint32_t i = 0; rt->running && i < rt->n_workers; i++)
 		stats_clear(&rt->dp.workers[i]->stats.vnics[v->id]);
 	give_id(rt->ids, v->id);
@@ -260,6 +261,7 @@ static int evict(struct change *c, struct err *err)
 	struct runtime *rt = c->rt;
 	struct eviction *list =
 		calloc(2 * rt->conf->n_ports + rt->conf->n_vnics + 1, sizeof(*list));
+	struct leaving leaving = {0};
 	size_t n;
 	int rc;
 
@@ -269,10 +271,11 @@ static int evict(struct change *c, struct err *err)
 	rc = runtime_publish(rt, err);
 	for (size_t i = 0; i < n; i++) {
 		if (rc == 0)
-			detach(rt, &list[i].gone);
+			detach(rt, &list[i].gone, &leaving);
 		else /* workers go on with it */
 			*list[i].from = list[i].gone;
 	}
+	close_leaving(&leaving);
 	free(list);
 	return rc;
 }
@@ -307,6 +310,7 @@ static int open_port(struct change *c, size_t i, struct err *err)
 {
 	struct runtime *rt = c->rt;
 	struct port_rt *p = calloc(1, sizeof(*p));
+	struct leaving leaving = {0};
 	int rc;
 
 	if (p == NULL)
@@ -322,7 +326,8 @@ static int open_port(struct change *c, size_t i, struct err *err)
 		rc = attach_host(rt, p, p->conf, &p->host, err);
 	if (rc != 0) {
 		err_prefix(err, "port %s", p->conf->name);
-		free_port(rt, p);
+		free_port(rt, p, &leaving);
+		close_leaving(&leaving);
 		return rc;
 	}
 	c->ports[i] = p;
@@ -347,6 +352,7 @@ static int open_vnic(struct change *c, size_t i, struct err *err)
 	const struct vnic_conf *conf = &c->conf->vnics[i];
 	struct runtime *rt = c->rt;
 	struct vnic_rt *v = calloc(1, sizeof(*v));
+	struct leaving leaving = {0};
 	int rc;
 
 	if (v == NULL)
@@ -363,7 +369,8 @@ static int open_vnic(struct change *c, size_t i, struct err *err)
 	rc = attach_vnic(rt, v, err);
 	if (rc != 0) {
 		err_prefix(err, "vnic %s", conf->name);
-		free_vnic(rt, v);
+		free_vnic(rt, v, &leaving);
+		close_leaving(&leaving);
 		return rc;
 	}
 	c->vnics[i] = v;
@@ -385,14 +392,17 @@ static int open_new(struct change *c, struct err *err)
 /* Before the commit, or after it was taken back: what the change opened. */
 static void close_opened(struct change *c)
 {
+	struct leaving leaving = {0};
+
 	for (size_t i = 0; i < c->conf->n_vnics; i++)
 		if (c->vnics[i] != NULL && !c->vnics[i]->kept)
-			free_vnic(c->rt, c->vnics[i]);
+			free_vnic(c->rt, c->vnics[i], &leaving);
 	for (size_t i = 0; i < c->conf->n_ports; i++) {
-		detach(c->rt, &c->hosts[i]);
+		detach(c->rt, &c->hosts[i], &leaving);
 		if (c->ports[i] != NULL && !c->ports[i]->kept)
-			free_port(c->rt, c->ports[i]);
+			free_port(c->rt, c->ports[i], &leaving);
 	}
+	close_leaving(&leaving);
 }
 
 /* ---- commit ---- */
@@ -495,14 +505,17 @@ static void roll_back(struct change *c)
 
 static void close_old(struct change *c)
 {
+	struct leaving leaving = {0};
+
 	for (size_t i = 0; i < c->n_old_ports; i++)
-		detach(c->rt, &c->old_hosts[i]);
+		detach(c->rt, &c->old_hosts[i], &leaving);
 	for (size_t i = 0; i < c->conf->n_vnics; i++)
 		if (!c->vnics[i]->kept)
-			free_vnic(c->rt, c->vnics[i]);
+			free_vnic(c->rt, c->vnics[i], &leaving);
 	for (size_t i = 0; i < c->conf->n_ports; i++)
 		if (!c->ports[i]->kept)
-			free_port(c->rt, c->ports[i]);
+			free_port(c->rt, c->ports[i], &leaving);
+	close_leaving(&leaving);
 	conf_free(c->conf);
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 
 #include <event2/event.h>
 #include <systemd/sd-daemon.h>
@@ -11,19 +12,29 @@
 #include "base/log.h"
 #include "ctl/control.h"
 #include "ctl/methods.h"
+#include "ctl/metrics.h"
 #include "ctl/rates.h"
+#include "ctl/telemetry.h"
+#include "ctl/watchdog.h"
 
 /** Devices whose drivers announce nothing are looked at this often. */
 #define TICK_MS 250
+/** Between two snapshots that owners of far sides bring about: they may change theirs as often as they like. */
+#define SETTLE_MS 10
+/** And so many times what the last one took: most of main's time is for others. */
+#define SETTLE_COST 4
 
 struct control {
 	const struct control_args *args;
 	struct event_base *base;
-	struct event *sigterm, *sigint, *sighup, *watch, *tick, *stats;
+	struct event *sigterm, *sigint, *sighup, *watch, *tick, *settle, *stats;
+	uint64_t settle_us; /**< not before */
 	struct runtime rt;
 	struct rpc *rpc;
 	struct methods_arg methods_arg;
+	struct metrics metrics;
 	struct rates *rates;
+	struct watchdog watchdog;
 };
 
 struct conf *control_load(const char *path, struct errors *es)
@@ -40,6 +51,17 @@ static void on_stop(evutil_socket_t sig, short what, void *arg)
 	(void)what;
 	LOG(INFO, CTL, "%s: stopping", strsignal((int)sig));
 	event_base_loopbreak(c->base);
+}
+
+/* Of [global], only `metrics` and `idle` are followed while we run. */
+static void warn_of_global(const struct global_conf *old, const struct global_conf *new)
+{
+	struct global_conf rest = *new;
+
+	rest.metrics = old->metrics;
+	rest.idle_adaptive = old->idle_adaptive;
+	if (!global_conf_equal(old, &rest))
+		LOG(WARNING, CTL, "what changed in [global] counts from the next start");
 }
 
 static int reload(void *arg, struct err *err)
@@ -62,9 +84,13 @@ static int reload(void *arg, struct err *err)
 		errors_format(&es, 0, first, sizeof(first));
 		rc = err_set(err, EINVAL, "%.400s%s", first, es.n > 1 ? " (and more)" : "");
 	} else {
-		if (!global_conf_equal(&c->rt.conf->global, &new->global))
-			LOG(WARNING, CTL, "what changed in [global] counts from the next start");
-		rc = runtime_apply(&c->rt, new, err);
+		warn_of_global(&c->rt.conf->global, &new->global);
+		watchdog_stretch(&c->watchdog);
+		rc = metrics_prepare(&c->metrics, new->global.metrics, err);
+		if (rc == 0)
+			rc = runtime_apply(&c->rt, new, err);
+		metrics_settle(&c->metrics, rc == 0);
+		watchdog_restore(&c->watchdog);
 		if (rc != 0)
 			conf_free(new);
 	}
@@ -87,6 +113,43 @@ static void on_reload(evutil_socket_t sig, short what, void *arg)
 	reload(arg, &err);
 }
 
+static uint64_t now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+/* At once, if the last time was long enough ago; what comes until then is one burst and makes one snapshot. */
+static void settle(struct control *c)
+{
+	uint64_t began = now_us(), took;
+
+	if (!c->rt.dirty)
+		return;
+	if (began < c->settle_us) {
+		const struct timeval rest = {
+			.tv_sec = (time_t)((c->settle_us - began) / 1000000),
+			.tv_usec = (suseconds_t)((c->settle_us - began) % 1000000),
+		};
+
+		if (!event_pending(c->settle, EV_TIMEOUT, NULL))
+			event_add(c->settle, &rest);
+		return;
+	}
+	runtime_settle(&c->rt);
+	took = now_us() - began;
+	c->settle_us = began + took + RTE_MAX(SETTLE_MS * 1000ULL, SETTLE_COST * took);
+}
+
+static void on_settle(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	settle(arg);
+}
+
 static void on_watch(evutil_socket_t fd, short what, void *arg)
 {
 	struct control *c = arg;
@@ -94,7 +157,7 @@ static void on_watch(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	endpoint_watch_run(runtime_endpoint_changed, &c->rt);
-	runtime_settle(&c->rt);
+	settle(c);
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
@@ -103,8 +166,9 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	watchdog_tick(&c->watchdog, &c->rt.dp);
 	runtime_tick(&c->rt);
-	runtime_settle(&c->rt);
+	settle(c);
 }
 
 static void on_stats(evutil_socket_t fd, short what, void *arg)
@@ -134,6 +198,7 @@ static int open_events(struct control *c, struct err *err)
 	c->sighup = listen_to(c, SIGHUP, EV_SIGNAL, on_reload, 0);
 	c->watch = listen_to(c, endpoint_watch_fd(), EV_READ, on_watch, 0);
 	c->tick = listen_to(c, -1, 0, on_tick, TICK_MS);
+	c->settle = evtimer_new(c->base, on_settle, c);
 	if (c->args->stats_period != 0) {
 		c->rates = rates_create();
 		if (c->rates == NULL)
@@ -142,14 +207,15 @@ static int open_events(struct control *c, struct err *err)
 		c->stats = listen_to(c, -1, 0, on_stats, c->args->stats_period * 1000);
 	}
 	if (c->sigterm == NULL || c->sigint == NULL || c->sighup == NULL || c->watch == NULL ||
-	    c->tick == NULL)
+	    c->tick == NULL || c->settle == NULL)
 		return err_set(err, ENOMEM, "no memory for the event loop");
 	return 0;
 }
 
 static void close_events(struct control *c)
 {
-	struct event *all[] = {c->sigterm, c->sigint, c->sighup, c->watch, c->tick, c->stats};
+	struct event *all[] = {c->sigterm, c->sigint, c->sighup, c->watch,
+			       c->tick,	   c->settle, c->stats};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		if (all[i] != NULL)
@@ -203,8 +269,12 @@ static int start(struct control *c, struct conf *conf, struct err *err)
 		conf_free(conf);
 		return rc;
 	}
+	c->rt.captures = captures_create(c->base, &c->rt, err);
+	if (c->rt.captures == NULL)
+		return -err->code;
 	c->methods_arg = (struct methods_arg){
 		.rt = &c->rt,
+		.captures = c->rt.captures,
 		.conf_path = c->args->conf_path,
 		.reload = reload,
 		.control = c,
@@ -212,6 +282,11 @@ static int start(struct control *c, struct conf *conf, struct err *err)
 	c->rpc = rpc_open(c->base, path, methods, n_methods, &c->methods_arg, NULL, err);
 	if (c->rpc == NULL)
 		return -err->code;
+	c->methods_arg.rpc = c->rpc;
+	rc = metrics_prepare(&c->metrics, c->rt.conf->global.metrics, err);
+	if (rc != 0)
+		return rc;
+	metrics_settle(&c->metrics, true);
 	rc = open_events(c, err);
 	return rc != 0 ? rc : c->args->start_workers(&c->rt.dp);
 }
@@ -220,6 +295,7 @@ static void run(struct control *c)
 {
 	LOG(INFO, CTL, "ready: %zu ports, %zu vnics, %u workers", c->rt.conf->n_ports,
 	    c->rt.conf->n_vnics, c->rt.n_workers);
+	watchdog_init(&c->watchdog);
 	sd_notify(0, "READY=1");
 	event_base_dispatch(c->base);
 	sd_notify(0, "STOPPING=1");
@@ -239,6 +315,8 @@ int control_run(const struct control_args *args, struct conf *conf)
 		return 1;
 	}
 	runtime_init(&c.rt, args->lcores, args->n_workers);
+	metrics_init(&c.metrics, c.base, &c.rt);
+	telemetry_register();
 	rc = csum_field_register();
 	if (rc != 0)
 		err_set(&err, -rc, "no room in the mbuf for the checksum field");
@@ -254,6 +332,8 @@ int control_run(const struct control_args *args, struct conf *conf)
 		LOG(ERR, CTL, "%s", err.text);
 	if (c.rpc != NULL)
 		rpc_close(c.rpc);
+	captures_destroy(c.rt.captures);
+	metrics_close(&c.metrics);
 	close_events(&c);
 	runtime_destroy(&c.rt);
 	endpoint_watch_close();

@@ -12,6 +12,12 @@
 /** Reads all endpoints' states and brings port_rt and vnic_rt up to date; asks devices for their filters. */
 void effective_update(struct runtime *rt);
 
+/**
+ * Gives the port of the passthru vnic @p v another MAC, until the vnic goes; to be published.
+ * 0 or -errno with @p err: the device refused, and nothing changed.
+ */
+int effective_set_lower_mac(struct vnic_rt *v, uint64_t mac, struct err *err);
+
 /** Tells owners of far sides whether they have a link. After publishing. */
 void effective_tell_carriers(struct runtime *rt);
 

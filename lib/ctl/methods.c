@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
 
+#include "ctl/commands.h"
 #include "ctl/control.h"
 #include "ctl/methods.h"
 #include "ctl/show.h"
+#include "ctl/workers.h"
 
 static json_t *no_such(struct err *err, const char *name)
 {
@@ -138,9 +140,49 @@ static json_t *config_reload(const json_t *params, void *arg, struct err *err)
 	return json_object();
 }
 
+static json_t *capture_start(const json_t *params, void *arg, struct err *err)
+{
+	const struct methods_arg *a = arg;
+
+	return captures_start(a->captures, a->rpc, params, err);
+}
+
+static json_t *worker_show(const json_t *params, void *arg, struct err *err)
+{
+	const struct methods_arg *a = arg;
+
+	return workers_show(a->rt, params, err);
+}
+
+static json_t *capture_show(const json_t *params, void *arg, struct err *err)
+{
+	const struct methods_arg *a = arg;
+
+	return captures_show(a->captures, params, err);
+}
+
 const struct rpc_method methods[] = {
-	{"config.check", config_check}, {"config.reload", config_reload},
-	{"drops.show", drops_show},	{"link.show", link_show},
+	/* clang-format off */
+	{"address.add", command_address_add},
+	{"address.del", command_address_del},
+	{"address.show", command_address_show},
+	{"capture.show", capture_show},
+	{"capture.start", capture_start},
+	{"config.check", config_check},
+	{"config.reload", config_reload},
+	{"config.show", command_config_show},
+	{"drops.show", drops_show},
+	{"link.add", command_link_add},
+	{"link.del", command_link_del},
+	{"link.set", command_link_set},
+	{"link.show", link_show},
+	{"neigh.flush", command_neigh},
+	{"neigh.show", command_neigh},
 	{"port.show", port_show},
+	{"route.add", command_route_add},
+	{"route.del", command_route_del},
+	{"route.show", command_route_show},
+	{"worker.show", worker_show},
+	/* clang-format on */
 };
 const size_t n_methods = sizeof(methods) / sizeof(methods[0]);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
 #include <string.h>
-#include <sys/epoll.h>
 
 #include <rte_lcore.h>
 
@@ -161,10 +160,8 @@ void placement_disarm(struct runtime *rt, struct attachment *a)
 	if (a->endpoint == NULL || !a->placed)
 		return;
 	for (uint16_t q = 0; q < a->endpoint->n_rx_queues && q < CONF_MAX_QUEUES; q++) {
-		int fd = endpoint_rx_fd(a->endpoint, q);
-
-		if (fd >= 0)
-			epoll_ctl(rt->dp.workers[a->worker[q]]->epoll, EPOLL_CTL_DEL, fd, NULL);
+		if (endpoint_rx_fd(a->endpoint, q) >= 0)
+			endpoint_disarm(a->endpoint, q, rt->dp.workers[a->worker[q]]->epoll);
 	}
 }
 
@@ -173,15 +170,13 @@ void placement_arm(struct runtime *rt, struct attachment *a, enum source_side si
 	if (a->endpoint == NULL || !a->placed)
 		return;
 	for (uint16_t q = 0; q < a->endpoint->n_rx_queues && q < CONF_MAX_QUEUES; q++) {
-		struct epoll_event e = {
-			.events = EPOLLIN,
-			.data.u64 = source_event((uint8_t)side, id, q),
-		};
-		int fd = endpoint_rx_fd(a->endpoint, q);
+		int rc;
 
-		if (fd >= 0 &&
-		    epoll_ctl(rt->dp.workers[a->worker[q]]->epoll, EPOLL_CTL_ADD, fd, &e) != 0 &&
-		    errno != EEXIST)
-			LOG(ERR, CTL, "%s: epoll: %s", a->endpoint->name, strerror(errno));
+		if (endpoint_rx_fd(a->endpoint, q) < 0)
+			continue;
+		rc = endpoint_arm(a->endpoint, q, rt->dp.workers[a->worker[q]]->epoll,
+				  source_event((uint8_t)side, id, q));
+		if (rc != 0)
+			LOG(ERR, CTL, "%s: epoll: %s", a->endpoint->name, strerror(-rc));
 	}
 }

@@ -137,6 +137,15 @@ void rpc_close(struct rpc *r)
 		rpc_free(r);
 }
 
+int rpc_hand_over(struct rpc *r, void (*take)(int fd, void *arg), void *arg, struct err *err)
+{
+	if (r->calling == NULL || r->calling->batch != NULL || r->calling->take != NULL)
+		return err_set(err, EINVAL, "this method can't be part of a batch");
+	r->calling->take = take;
+	r->calling->take_arg = arg;
+	return 0;
+}
+
 unsigned int rpc_n_clients(const struct rpc *r)
 {
 	return r->n_clients;

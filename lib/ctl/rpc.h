@@ -68,6 +68,15 @@ struct rpc *rpc_open(struct event_base *base, const char *path, const struct rpc
  */
 void rpc_close(struct rpc *r);
 
+/**
+ * For a method whose connection becomes something else: when the client has taken
+ * the answer (or at once, to a notification), its fd belongs to @p take and the client is no
+ * longer one of this server. A client that leaves before gives an fd of -1. @p take is called
+ * once in any case, from the loop, not from within this function or rpc_open().
+ * @return 0, or -EINVAL with @p err: a request of a batch can't
+ */
+int rpc_hand_over(struct rpc *r, void (*take)(int fd, void *arg), void *arg, struct err *err);
+
 /** How many clients are connected. */
 unsigned int rpc_n_clients(const struct rpc *r);
 

@@ -21,6 +21,8 @@ void rpc_client_free(struct rpc_client *c)
 {
 	LIST_REMOVE(c, entry);
 	c->rpc->n_clients--;
+	if (c->take != NULL)
+		c->take(-1, c->take_arg);
 	json_decref(c->batch);
 	if (c->turn != NULL)
 		event_free(c->turn);
@@ -38,6 +40,18 @@ static void client_gone(struct rpc_client *c)
 	rpc_client_free(c);
 	if (r->closed && LIST_EMPTY(&r->clients))
 		rpc_free(r);
+}
+
+/* The connection goes on without us; what came behind the request is nobody's. */
+static void client_hand_over(struct rpc_client *c)
+{
+	int fd = bufferevent_getfd(c->bev);
+
+	bufferevent_disable(c->bev, EV_READ | EV_WRITE);
+	bufferevent_setfd(c->bev, -1);
+	c->take(fd, c->take_arg);
+	c->take = NULL;
+	client_gone(c);
 }
 
 static void client_schedule(struct rpc_client *c)
@@ -245,6 +259,10 @@ static void on_turn(evutil_socket_t fd, short what, void *arg)
 		return;
 	if (c->closing) {
 		client_gone(c);
+		return;
+	}
+	if (c->take != NULL) {
+		client_hand_over(c);
 		return;
 	}
 	if (c->batch != NULL) {

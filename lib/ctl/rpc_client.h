@@ -31,6 +31,8 @@ struct rpc_client {
 	json_t *batch; /* the batch being served, one request a turn; NULL: none */
 	size_t batch_next;
 	bool batch_answered; /* the array of answers has begun */
+	void (*take)(int fd, void *arg); /* gets the connection after the answer; NULL: nobody */
+	void *take_arg;
 	bool eof; /* it will send no more */
 	bool closing; /* to be closed as soon as it has taken its answer */
 };

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "ctl/attach.h"
+#include "ctl/capture.h"
+#include "ctl/counters.h"
 #include "ctl/effective.h"
 #include "ctl/placement.h"
 #include "ctl/runtime.h"
+#include "ctl/view.h"
+#include "ctl/workers.h"
 
 struct vnic_rt *runtime_vnic(const struct runtime *rt, const char *name)
 {
@@ -94,9 +99,14 @@ int runtime_publish(struct runtime *rt, struct err *err)
 		dataplane_wait(&rt->dp);
 		snapshot_free(old);
 	}
+	dataplane_set_adaptive(&rt->dp, rt->conf->global.idle_adaptive);
 	arm_all(rt);
 	effective_tell_carriers(rt);
+	if (rt->captures != NULL)
+		captures_follow(rt->captures);
+	view_publish(rt);
 	rt->dirty = false;
+	LOG(DEBUG, CTL, "snapshot %" PRIu64 " is in force", rt->generation);
 	return 0;
 }
 
@@ -125,6 +135,7 @@ static void look_at(struct runtime *rt, struct attachment *a)
 
 void runtime_tick(struct runtime *rt)
 {
+	workers_tick(rt);
 	for (size_t i = 0; i < rt->conf->n_ports; i++) {
 		look_at(rt, &rt->ports[i]->wire);
 		look_at(rt, &rt->ports[i]->host);
@@ -135,36 +146,14 @@ void runtime_tick(struct runtime *rt)
 
 /* ---- counters ---- */
 
-/* What an endpoint refused before workers saw it belongs to whoever sent it. Returns how many. */
-static uint64_t add_rx_errors(struct iface_stats *sum, const struct attachment *a)
-{
-	struct endpoint_rx_errors e = {0};
-
-	if (a->endpoint == NULL)
-		return 0;
-	endpoint_get_rx_errors(a->endpoint, &e);
-	sum->drops[DROP_MALFORMED] += e.malformed;
-	sum->drops[DROP_BAD_OFFLOAD] += e.bad_offload;
-	sum->drops[DROP_NO_BUFFER] += e.no_buffer;
-	sum->drops[DROP_MISSED] += e.missed;
-	return e.malformed + e.bad_offload + e.no_buffer + e.missed;
-}
-
 void runtime_vnic_stats(const struct runtime *rt, const struct vnic_rt *v, struct iface_stats *sum)
 {
-	*sum = (struct iface_stats){0};
-	for (uint32_t i = 0; rt->running && i < rt->n_workers; i++)
-		stats_collect(sum, &rt->dp.workers[i]->stats.vnics[v->id]);
-	sum->tx_dropped += add_rx_errors(sum, &v->at);
+	counters_vnic(&rt->dp, v->id, v->at.endpoint, sum);
 }
 
 void runtime_port_stats(const struct runtime *rt, const struct port_rt *p, struct iface_stats *sum)
 {
-	*sum = (struct iface_stats){0};
-	for (uint32_t i = 0; rt->running && i < rt->n_workers; i++)
-		stats_collect(sum, &rt->dp.workers[i]->stats.ports[p->id]);
-	sum->rx_dropped += add_rx_errors(sum, &p->wire);
-	sum->tx_dropped += add_rx_errors(sum, &p->host);
+	counters_port(&rt->dp, p->id, p->wire.endpoint, p->host.endpoint, sum);
 }
 
 /* ---- life ---- */
@@ -178,18 +167,23 @@ void runtime_init(struct runtime *rt, const unsigned int *lcores, uint32_t n_wor
 
 void runtime_destroy(struct runtime *rt)
 {
+	struct leaving leaving = {0};
+
+	view_withdraw();
 	for (size_t i = 0; i < rt->conf->n_vnics; i++)
-		detach(rt, &rt->vnics[i]->at);
+		detach(rt, &rt->vnics[i]->at, &leaving);
 	for (size_t i = 0; i < rt->conf->n_ports; i++) {
-		detach(rt, &rt->ports[i]->host);
-		detach(rt, &rt->ports[i]->wire);
+		detach(rt, &rt->ports[i]->host, &leaving);
+		detach(rt, &rt->ports[i]->wire, &leaving);
 	}
+	close_leaving(&leaving);
 	if (rt->running)
 		dataplane_destroy(&rt->dp);
 	for (size_t i = 0; i < rt->conf->n_vnics; i++)
 		free(rt->vnics[i]);
 	for (size_t i = 0; i < rt->conf->n_ports; i++)
 		free(rt->ports[i]);
+	workers_forget(rt);
 	free(rt->vnics);
 	free(rt->ports);
 	conf_free(rt->conf);

@@ -72,6 +72,8 @@ struct runtime {
 	uint64_t port_ids; /**< bits: port ids in use */
 	uint32_t load[CONF_MAX_WORKERS]; /**< what placement gave each worker */
 	bool dirty; /**< an endpoint's far side changed */
+	struct workers_past *past; /**< workers.c's own; NULL: no tick yet */
+	struct captures *captures; /**< follow every snapshot; NULL: there can't be any yet */
 };
 
 /** Prepares @p rt for @p n_workers workers on @p lcores; nothing runs yet. */

@@ -16,6 +16,9 @@ struct show_what {
 	bool details; /**< endpoint.detail */
 };
 
+/** "UP", "DOWN", "LOWERLAYERDOWN"; a static string. Any thread. */
+const char *show_operstate(bool up, bool carrier, bool has_lower);
+
 json_t *show_link(const struct runtime *rt, const struct vnic_rt *v, const struct show_what *w);
 json_t *show_port(const struct runtime *rt, const struct port_rt *p, const struct show_what *w);
 

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include <rte_atomic.h>
 #include <rte_malloc.h>
 #include <rte_rcu_qsbr.h>
 
@@ -47,16 +48,38 @@ void dataplane_destroy(struct dataplane *dp)
 	*dp = (struct dataplane){0};
 }
 
+/* Who sleeps is offline: main doesn't wait for it, and frees what it could have seen. */
+static void rest(struct dataplane *dp, struct worker *w)
+{
+	uint32_t us = worker_may_sleep(w);
+
+	if (us == 0)
+		return;
+	rte_rcu_qsbr_thread_offline(dp->qsbr, w->index);
+	worker_sleep(w, us);
+	rte_rcu_qsbr_thread_online(dp->qsbr, w->index);
+}
+
+static void wake_all(struct dataplane *dp)
+{
+	for (uint32_t i = 0; i < dp->n_workers; i++)
+		idle_wake(&dp->workers[i]->idle);
+}
+
 void dataplane_run_worker(struct dataplane *dp, uint32_t index)
 {
 	struct worker *w = dp->workers[index];
 
 	rte_rcu_qsbr_thread_register(dp->qsbr, index);
 	rte_rcu_qsbr_thread_online(dp->qsbr, index);
+	worker_begin(w);
 	while (!__atomic_load_n(&dp->stop, __ATOMIC_RELAXED)) {
 		worker_poll(w, __atomic_load_n(&dp->snapshot, __ATOMIC_ACQUIRE));
 		rte_rcu_qsbr_quiescent(dp->qsbr, index);
+		if (!w->cycles.worked && __atomic_load_n(&dp->adaptive, __ATOMIC_RELAXED))
+			rest(dp, w);
 	}
+	worker_end(w);
 	rte_rcu_qsbr_thread_offline(dp->qsbr, index);
 	rte_rcu_qsbr_thread_unregister(dp->qsbr, index);
 }
@@ -64,15 +87,40 @@ void dataplane_run_worker(struct dataplane *dp, uint32_t index)
 void dataplane_stop(struct dataplane *dp)
 {
 	__atomic_store_n(&dp->stop, true, __ATOMIC_RELAXED);
+	wake_all(dp);
+}
+
+void dataplane_set_adaptive(struct dataplane *dp, bool adaptive)
+{
+	if (dp->adaptive == adaptive)
+		return;
+	__atomic_store_n(&dp->adaptive, adaptive, __ATOMIC_RELAXED);
+	wake_all(dp);
 }
 
 struct snapshot *dataplane_publish(struct dataplane *dp, struct snapshot *s)
 {
-	return __atomic_exchange_n(&dp->snapshot, s, __ATOMIC_ACQ_REL);
+	struct snapshot *old = __atomic_exchange_n(&dp->snapshot, s, __ATOMIC_ACQ_REL);
+
+	/* It may have given a sleeping worker a queue that must be polled. */
+	wake_all(dp);
+	return old;
 }
 
 void dataplane_wait(struct dataplane *dp)
 {
+	/* A worker that wakes goes online, then loads the snapshot; we did it the other way round. */
+	rte_smp_mb();
 	/* Inline, unlike rte_rcu_qsbr_synchronize(): ThreadSanitizer sees the order. */
 	rte_rcu_qsbr_check(dp->qsbr, rte_rcu_qsbr_start(dp->qsbr), true);
+}
+
+uint64_t dataplane_turn_begin(struct dataplane *dp)
+{
+	return rte_rcu_qsbr_start(dp->qsbr);
+}
+
+bool dataplane_turn_passed(struct dataplane *dp, uint64_t turn)
+{
+	return rte_rcu_qsbr_check(dp->qsbr, turn, false) == 1;
 }

@@ -19,6 +19,7 @@ struct dataplane {
 	uint32_t n_workers;
 	struct worker **workers;
 	bool stop; /**< main: rw, workers: ro (relaxed) */
+	bool adaptive; /**< workers may sleep; main: rw, workers: ro (relaxed) */
 };
 
 /**
@@ -43,7 +44,16 @@ void dataplane_stop(struct dataplane *dp);
  */
 struct snapshot *dataplane_publish(struct dataplane *dp, struct snapshot *s);
 
-/** Returns when every worker has begun a turn after this call began. Main. */
+/** `idle = adaptive` (true) or `poll`, from the next turn on. Main. */
+void dataplane_set_adaptive(struct dataplane *dp, bool adaptive);
+
+/** Returns when every worker has begun a turn after this call began, or sleeps. Main. */
 void dataplane_wait(struct dataplane *dp);
+
+/** From here on: has every worker begun a turn? To be asked with what this returns. Main. */
+uint64_t dataplane_turn_begin(struct dataplane *dp);
+
+/** Has every worker begun a turn since @p turn was made? One that is offline (asleep) has. Main. */
+bool dataplane_turn_passed(struct dataplane *dp, uint64_t turn);
 
 #endif /* DP_DATAPLANE_H */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "dp/capture.h"
 #include "dp/classify.h"
 #include "dp/deliver.h"
 
@@ -8,9 +9,18 @@ struct origin {
 	const struct fwd_vnic *vnics;
 	const struct fwd_port *port; /* NULL: veth */
 	struct iface_stats *sender; /* FROM_VNIC: the sender's row, else NULL */
+	uint16_t sender_id;
 	bool from_host;
 	uint64_t sent, sent_bytes; /* FROM_VNIC: not yet added to that row */
 };
+
+/* Beside each drop's counter: who captures drops gets a copy, while there is a frame. */
+static inline void tell_drop(const struct origin *o, uint32_t owner, bool outbound,
+			     enum drop_reason reason, const struct rte_mbuf *m)
+{
+	if (unlikely(o->w->tx.captures != NULL))
+		capture_drop(o->w->tx.captures, o->w->tx.queue, owner, outbound, reason, m);
+}
 
 /* The kernel's receivers don't count the outer tag (MV-709). */
 static inline uint32_t rx_len(const struct pkt *p)
@@ -35,6 +45,7 @@ static inline void to_wire(struct origin *o, struct rte_mbuf *m, const struct pk
 {
 	if (unlikely(p->len > o->port->mtu + FWD_MTU_OVERHEAD && !p->gso)) {
 		stats_drop_tx(&o->w->stats.ports[o->port->id], DROP_TOO_LONG, 1);
+		tell_drop(o, TX_WIRE(o->port->id), true, DROP_TOO_LONG, m);
 		rte_pktmbuf_free(m);
 		return;
 	}
@@ -43,17 +54,24 @@ static inline void to_wire(struct origin *o, struct rte_mbuf *m, const struct pk
 
 static void drop(struct origin *o, struct rte_mbuf *m, const struct pkt *p, const struct verdict *v)
 {
+	enum drop_reason reason = (enum drop_reason)v->reason;
+
 	if (o->from_host) {
-		stats_drop_tx(&o->w->stats.ports[o->port->id], (enum drop_reason)v->reason, 1);
+		stats_drop_tx(&o->w->stats.ports[o->port->id], reason, 1);
+		tell_drop(o, TX_WIRE(o->port->id), true, reason, m);
 	} else if (o->sender == NULL || v->flags & VERDICT_PORTS_DROP) {
-		stats_drop_rx(&o->w->stats.ports[o->port->id], (enum drop_reason)v->reason, 1);
+		stats_drop_rx(&o->w->stats.ports[o->port->id], reason, 1);
+		tell_drop(o, TX_WIRE(o->port->id), false, reason, m);
 	} else {
-		stats_drop_tx(o->sender, (enum drop_reason)v->reason, 1);
+		stats_drop_tx(o->sender, reason, 1);
+		tell_drop(o, TX_VNIC(o->sender_id), true, reason, m);
 		o->sent--;
 		o->sent_bytes -= p->len;
 	}
-	if (v->flags & VERDICT_BOTH_DROP)
-		stats_drop_rx(&o->w->stats.vnics[v->vnic], (enum drop_reason)v->reason, 1);
+	if (v->flags & VERDICT_BOTH_DROP) {
+		stats_drop_rx(&o->w->stats.vnics[v->vnic], reason, 1);
+		tell_drop(o, TX_VNIC(v->vnic), false, reason, m);
+	}
 	rte_pktmbuf_free(m);
 }
 
@@ -62,6 +80,17 @@ static inline void to_vnic_shared(struct origin *o, uint16_t id, struct rte_mbuf
 {
 	rte_pktmbuf_refcnt_update(m, 1);
 	to_vnic(o, id, m, len);
+}
+
+static inline void to_flooded(struct origin *o, const struct fwd_vnic *x, struct rte_mbuf *m,
+			      const struct pkt *p, const struct verdict *v, uint32_t len)
+{
+	if (v->flags & VERDICT_LOCAL && !p->gso && p->len > x->mtu + FWD_MTU_OVERHEAD) {
+		stats_drop_rx(&o->w->stats.vnics[x->id], DROP_TOO_LONG, 1);
+		tell_drop(o, TX_VNIC(x->id), false, DROP_TOO_LONG, m);
+		return;
+	}
+	to_vnic_shared(o, x->id, m, len);
 }
 
 /* After a new snapshot the lists may differ; those behind the last receiver are next. */
@@ -114,11 +143,7 @@ static bool flood_on(struct origin *o, struct rte_mbuf *m, const struct pkt *p, 
 			}
 			at->last = x->id;
 			at->last_mode = x->mode;
-			if (v->flags & VERDICT_LOCAL && !p->gso &&
-			    p->len > x->mtu + FWD_MTU_OVERHEAD)
-				stats_drop_rx(&o->w->stats.vnics[x->id], DROP_TOO_LONG, 1);
-			else
-				to_vnic_shared(o, x->id, m, len);
+			to_flooded(o, x, m, p, v, len);
 		}
 	}
 	return true;
@@ -157,6 +182,7 @@ static void flood(struct origin *o, struct rte_mbuf *m, const struct pkt *p, str
 		later = flood_queue_add(q, o->port->id, m->nb_segs);
 	if (later == NULL) {
 		stats_drop_rx(&o->w->stats.ports[o->port->id], DROP_FLOOD_QUEUE_FULL, 1);
+		tell_drop(o, TX_WIRE(o->port->id), false, DROP_FLOOD_QUEUE_FULL, m);
 		return;
 	}
 	rte_pktmbuf_refcnt_update(m, 1);
@@ -232,6 +258,7 @@ void deliver(struct worker *w, const struct source *src, struct burst *b)
 	if (src->side == FROM_VNIC) {
 		o.port = o.vnics[src->id].port;
 		o.sender = &w->stats.vnics[src->id];
+		o.sender_id = src->id;
 		o.sent = b->n;
 		for (uint16_t i = 0; i < b->n; i++)
 			o.sent_bytes += b->p[i].len;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
 
+#include "dp/capture.h"
 #include "dp/tx.h"
 
 void tx_init(struct tx *tx, uint16_t queue, struct stats *stats)
@@ -8,6 +9,7 @@ void tx_init(struct tx *tx, uint16_t queue, struct stats *stats)
 	tx->n_outlets = 0;
 	tx->queue = queue;
 	tx->stats = stats;
+	tx->captures = NULL;
 	for (uint32_t i = 0; i < TX_RECEIVERS; i++)
 		tx->slot[i] = OUTLET_NONE;
 }
@@ -75,27 +77,46 @@ static void send_plain(struct tx *tx, struct outlet *o, uint16_t from, uint16_t 
 
 	if (n == 0)
 		return;
+	if (unlikely(tx->captures != NULL))
+		capture_hold(tx->captures, tx->queue, o->receiver, &o->m[from], n, false);
 	sent = endpoint_tx(o->endpoint, tx->queue, &o->m[from], n);
 	count_sent(tx, o, &o->len[from], sent);
+	if (unlikely(tx->captures != NULL))
+		capture_settle(tx->captures, tx->queue, o->receiver, &o->m[from], n, sent,
+			       DROP_RING_FULL);
 	if (unlikely(sent < n)) {
 		rte_pktmbuf_free_bulk(&o->m[from + sent], n - sent);
 		count_dropped(tx, o, DROP_RING_FULL, n - sent);
 	}
 }
 
+/* Of the frame as its sender made it, before it was finished. @p reason: of its drop, or DROP_NONE. */
+static void capture_finished(struct tx *tx, const struct outlet *o, enum drop_reason reason)
+{
+	if (unlikely(tx->captures != NULL))
+		capture_settle(tx->captures, tx->queue, o->receiver, NULL, 1, reason == DROP_NONE,
+			       reason);
+}
+
+static enum drop_reason reason_of(int error)
+{
+	return error == -ENOBUFS    ? DROP_NO_BUFFER
+	       : error == -EMSGSIZE ? DROP_TOO_LONG
+				    : DROP_BAD_OFFLOAD;
+}
+
 /* A frame with work to do: it counts as one, and as lost when any of its pieces is. */
 static void send_finished(struct tx *tx, struct outlet *o, uint16_t i)
 {
 	struct rte_mbuf *pieces[OFFLOAD_MAX_SEGS];
-	int n = offload_finish(o->m[i], o->caps, o->endpoint->pool, pieces, OFFLOAD_MAX_SEGS);
-	int sent = 0;
+	int n, sent = 0;
 
+	if (unlikely(tx->captures != NULL))
+		capture_hold(tx->captures, tx->queue, o->receiver, &o->m[i], 1, true);
+	n = offload_finish(o->m[i], o->caps, o->endpoint->pool, pieces, OFFLOAD_MAX_SEGS);
 	if (n < 0) {
-		count_dropped(tx, o,
-			      n == -ENOBUFS    ? DROP_NO_BUFFER
-			      : n == -EMSGSIZE ? DROP_TOO_LONG
-					       : DROP_BAD_OFFLOAD,
-			      1);
+		count_dropped(tx, o, reason_of(n), 1);
+		capture_finished(tx, o, reason_of(n));
 		return;
 	}
 	while (sent < n) {
@@ -112,6 +133,7 @@ static void send_finished(struct tx *tx, struct outlet *o, uint16_t i)
 		rte_pktmbuf_free_bulk(&pieces[sent], (unsigned int)(n - sent));
 		count_dropped(tx, o, DROP_RING_FULL, 1);
 	}
+	capture_finished(tx, o, sent == n ? DROP_NONE : DROP_RING_FULL);
 }
 
 void tx_flush_outlet(struct tx *tx, struct outlet *o)

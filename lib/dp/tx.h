@@ -13,6 +13,8 @@
 #include "endpoint/endpoint.h"
 #include "fwd/kind.h"
 
+struct capture_set;
+
 #define OUTLETS 64 /**< receivers that one turn fills before it has to flush in between */
 
 /** Receivers are numbered: vnics by their id, then two for each port. */
@@ -41,6 +43,7 @@ struct tx {
 	uint16_t n_outlets;
 	uint16_t queue; /**< the worker's tx queue number */
 	struct stats *stats;
+	const struct capture_set *captures; /**< this turn's; NULL: nobody captures */
 	uint16_t slot[TX_RECEIVERS]; /**< receiver → outlet, or OUTLET_NONE */
 };
 

@@ -8,6 +8,7 @@
 #include <rte_malloc.h>
 #include <rte_prefetch.h>
 
+#include "dp/capture.h"
 #include "dp/classify.h"
 #include "dp/deliver.h"
 #include "dp/worker.h"
@@ -24,8 +25,10 @@ struct worker *worker_create(uint32_t index, unsigned int lcore, struct err *err
 	}
 	w->index = index;
 	w->lcore = lcore;
+	w->idle.wake = -1;
 	w->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (w->epoll < 0 || stats_create(&w->stats, socket) != 0) {
+	if (w->epoll < 0 || idle_open(&w->idle, rte_get_tsc_hz()) != 0 ||
+	    stats_create(&w->stats, socket) != 0) {
 		err_set(err, errno, "worker on lcore %u: %s", lcore, strerror(errno));
 		worker_destroy(w);
 		return NULL;
@@ -49,6 +52,7 @@ void worker_destroy(struct worker *w)
 	}
 	if (w->epoll >= 0)
 		close(w->epoll);
+	idle_close(&w->idle);
 	stats_destroy(&w->stats);
 	rte_free(w);
 }
@@ -77,8 +81,19 @@ struct parsed {
 	uint16_t malformed;
 };
 
+static void capture_malformed(const struct worker *w, const struct source *src,
+			      const struct rte_mbuf *m)
+{
+	bool is_vnic = src->side == FROM_VNIC;
+
+	if (unlikely(w->tx.captures != NULL))
+		capture_drop(w->tx.captures, w->tx.queue,
+			     is_vnic ? TX_VNIC(src->id) : TX_WIRE(src->id), src->side != FROM_WIRE,
+			     DROP_MALFORMED, m);
+}
+
 /* Fills b->p; frames that are none are freed, and the burst closes up. */
-static struct parsed parse(struct burst *b)
+static struct parsed parse(const struct worker *w, const struct source *src, struct burst *b)
 {
 	struct parsed sum = {0};
 	uint16_t n = 0;
@@ -89,6 +104,7 @@ static struct parsed parse(struct burst *b)
 		struct rte_mbuf *m = b->m[i];
 
 		if (unlikely(!parse_one(&b->p[n], m))) {
+			capture_malformed(w, src, m);
 			rte_pktmbuf_free(m);
 			sum.malformed++;
 			continue;
@@ -106,40 +122,46 @@ static void from_wire(struct worker *w, const struct source *src, struct burst *
 {
 	const struct fwd_port *port = &w->snapshot->ports[src->id];
 	struct iface_stats *row = &w->stats.ports[src->id];
-	struct parsed sum = parse(b);
+	struct parsed sum = parse(w, src, b);
 
+	cycles_stamp(&w->cycles, STAGE_PARSE);
 	stats_add(&row->rx_packets, b->n);
 	stats_add(&row->rx_bytes, sum.bytes);
 	stats_add(&row->rx_multicast, sum.groups);
 	if (unlikely(sum.malformed != 0))
 		stats_drop_rx(row, DROP_MALFORMED, sum.malformed);
 	classify_from_wire(port, b);
+	cycles_stamp(&w->cycles, STAGE_CLASSIFY);
 	port->kind->from_wire(port, b);
 }
 
 static void from_vnic(struct worker *w, const struct source *src, struct burst *b)
 {
 	const struct fwd_vnic *self = &w->snapshot->vnics[src->id];
-	struct parsed sum = parse(b);
+	struct parsed sum = parse(w, src, b);
 
+	cycles_stamp(&w->cycles, STAGE_PARSE);
 	if (unlikely(sum.malformed != 0))
 		stats_drop_tx(&w->stats.vnics[src->id], DROP_MALFORMED, sum.malformed);
 	if (sum.groups != 0)
 		endpoint_hint(src->endpoint);
 	if (self->needs_hits)
 		classify_local(self->port, b);
+	cycles_stamp(&w->cycles, STAGE_CLASSIFY);
 	self->kind->from_vnic(self, b);
 }
 
 static void from_host(struct worker *w, const struct source *src, struct burst *b)
 {
 	const struct fwd_port *port = &w->snapshot->ports[src->id];
-	struct parsed sum = parse(b);
+	struct parsed sum = parse(w, src, b);
 
+	cycles_stamp(&w->cycles, STAGE_PARSE);
 	if (unlikely(sum.malformed != 0))
 		stats_drop_tx(&w->stats.ports[src->id], DROP_MALFORMED, sum.malformed);
 	if (port->host_reach)
 		classify_local(port, b);
+	cycles_stamp(&w->cycles, STAGE_CLASSIFY);
 	port->kind->from_host(port, b);
 }
 
@@ -151,6 +173,8 @@ static void poll_source(struct worker *w, const struct source *src)
 	b->n = endpoint_rx(src->endpoint, src->queue, b->m, WORKER_BURST);
 	if (b->n == 0)
 		return;
+	cycles_burst(&w->cycles, b->n);
+	cycles_stamp(&w->cycles, STAGE_RX);
 	switch (src->side) {
 	case FROM_WIRE:
 		from_wire(w, src, b);
@@ -161,7 +185,11 @@ static void poll_source(struct worker *w, const struct source *src)
 	default:
 		from_host(w, src, b);
 	}
+	cycles_stamp(&w->cycles, STAGE_DECIDE);
+	if (unlikely(w->tx.captures != NULL))
+		capture_source(w->tx.captures, w->tx.queue, src, b);
 	deliver(w, src, b);
+	cycles_stamp(&w->cycles, STAGE_DELIVER);
 }
 
 static void poll_waiting(struct worker *w)
@@ -169,6 +197,8 @@ static void poll_waiting(struct worker *w)
 	struct epoll_event events[WORKER_EVENTS];
 	int n = epoll_wait(w->epoll, events, WORKER_EVENTS, 0);
 
+	/* Frames that the endpoint refuses are work, too. */
+	w->cycles.worked |= n > 0;
 	for (int i = 0; i < n; i++) {
 		struct source src;
 
@@ -182,11 +212,47 @@ void worker_poll(struct worker *w, const struct snapshot *s)
 	const struct plan *plan = &s->plans[w->index];
 
 	w->snapshot = s;
+	w->tx.captures = __atomic_load_n(&w->captures, __ATOMIC_ACQUIRE);
 	w->slow_copies = WORKER_SLOW_COPIES;
-	deliver_waiting(w);
+	cycles_begin(&w->cycles);
+	if (unlikely(w->floods.n > 0)) {
+		w->cycles.worked = true;
+		deliver_waiting(w);
+		cycles_stamp(&w->cycles, STAGE_DELIVER);
+	}
 	for (uint32_t i = 0; i < plan->n_polled; i++)
 		poll_source(w, &plan->sources[i]);
 	if (plan->n_polled < plan->n)
 		poll_waiting(w);
+	cycles_stamp(&w->cycles, STAGE_RX);
 	tx_flush(&w->tx);
+	cycles_stamp(&w->cycles, STAGE_TX);
+	cycles_end(&w->cycles);
+}
+
+void worker_begin(struct worker *w)
+{
+	__atomic_store_n(&w->cycles.counts.began, rte_rdtsc(), __ATOMIC_RELAXED);
+}
+
+void worker_end(struct worker *w)
+{
+	cycles_begin(&w->cycles);
+}
+
+uint32_t worker_may_sleep(struct worker *w)
+{
+	const struct plan *plan = &w->snapshot->plans[w->index];
+
+	return idle_after_turn(&w->idle, w->cycles.worked || w->floods.n > 0, plan->n_polled > 0,
+			       w->cycles.turn);
+}
+
+void worker_sleep(struct worker *w, uint32_t us)
+{
+	uint64_t from = rte_rdtsc();
+
+	w->snapshot = NULL;
+	idle_sleep(&w->idle, w->epoll, us);
+	cycles_slept(&w->cycles, from);
 }

@@ -12,7 +12,9 @@
 #ifndef DP_WORKER_H
 #define DP_WORKER_H
 
+#include "dp/cycles.h"
 #include "dp/flood_queue.h"
+#include "dp/idle.h"
 #include "dp/stats.h"
 #include "dp/tx.h"
 #include "fwd/kind.h"
@@ -32,6 +34,9 @@ struct worker {
 	uint32_t index; /**< also its tx queue number and plan */
 	unsigned int lcore;
 	int epoll; /**< descriptors of waiting sources; main adds and removes */
+	const struct capture_set *captures; /**< main: rw (release), worker: ro (acquire) */
+	struct idle idle;
+	struct cycles cycles; /**< its counts: any thread, cycles_read() */
 	uint32_t slow_copies; /**< left in this turn */
 	struct burst burst;
 	struct tx tx;
@@ -47,5 +52,18 @@ void worker_destroy(struct worker *w);
 
 /** One turn on @p s. The worker's thread, or a test in its place. Never blocks. */
 void worker_poll(struct worker *w, const struct snapshot *s);
+
+/** Begins counting cycles, and ends it: the last turn's are added. The worker's thread. */
+void worker_begin(struct worker *w);
+void worker_end(struct worker *w);
+
+/**
+ * After a turn: µs that the worker may sleep; 0: it has work, or had some just now. The
+ * worker's thread, or a test.
+ */
+uint32_t worker_may_sleep(struct worker *w);
+
+/** Sleeps so long at most; it can't be holding a snapshot then. The worker's thread. */
+void worker_sleep(struct worker *w, uint32_t us);
 
 #endif /* DP_WORKER_H */

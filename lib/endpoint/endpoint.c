@@ -2,6 +2,7 @@
 /* The table of types and the calls of endpoint.h that go through it. */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 
 #include <rte_malloc.h>
 
@@ -66,6 +67,39 @@ void endpoint_close(struct endpoint *ep)
 {
 	if (ep != NULL)
 		ep->ops->close(ep);
+}
+
+void endpoint_close_many(struct endpoint **eps, size_t n)
+{
+	size_t n_taps = 0;
+
+	/* What may stand on a tap's netdev (dev:net_af_packet0,iface=…) goes before the taps. */
+	for (size_t i = 0; i < n; i++) {
+		if (eps[i] != NULL && eps[i]->type == ENDPOINT_TAP)
+			eps[n_taps++] = eps[i];
+		else
+			endpoint_close(eps[i]);
+	}
+	tap_close_many(eps, n_taps);
+}
+
+int endpoint_arm(struct endpoint *ep, uint16_t queue, int epoll, uint64_t event)
+{
+	struct epoll_event e = {.events = EPOLLIN, .data.u64 = event};
+	int fd = endpoint_rx_fd(ep, queue);
+
+	if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &e) != 0 && errno != EEXIST)
+		return -errno;
+	if (ep->ops->armed != NULL)
+		ep->ops->armed(ep, queue, epoll);
+	return 0;
+}
+
+void endpoint_disarm(struct endpoint *ep, uint16_t queue, int epoll)
+{
+	epoll_ctl(epoll, EPOLL_CTL_DEL, endpoint_rx_fd(ep, queue), NULL);
+	if (ep->ops->armed != NULL)
+		ep->ops->armed(ep, queue, -1);
 }
 
 int endpoint_set_mac(struct endpoint *ep, uint64_t mac, struct err *err)

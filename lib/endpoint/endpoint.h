@@ -119,6 +119,13 @@ int endpoint_open(const struct endpoint_args *args, struct endpoint **ep, struct
 /** Closes and frees @p ep, with the netdev of a tap. May take milliseconds; main or the reaper. NULL is fine. */
 void endpoint_close(struct endpoint *ep);
 
+/**
+ * Closes all @p n of @p eps, NULLs among them or not; the list's order is lost. As
+ * endpoint_close() for each, but for time: a netdev takes the kernel 20 ms to let go, a
+ * thousand together about a second. All are gone on return.
+ */
+void endpoint_close_many(struct endpoint **eps, size_t n);
+
 /** Each applies one change in place; 0 or -errno with @p err, the old state then stays. */
 int endpoint_set_mac(struct endpoint *ep, uint64_t mac, struct err *err);
 int endpoint_set_mtu(struct endpoint *ep, uint32_t mtu, struct err *err);
@@ -133,6 +140,15 @@ void endpoint_set_carrier(struct endpoint *ep, bool carrier);
  * @return true: the device does filter unicast; false: it went promiscuous to obey
  */
 bool endpoint_set_filter(struct endpoint *ep, const struct endpoint_filter *f);
+
+/**
+ * Has @p epoll tell of frames on rx queue @p queue, as @p event; the queue must have an
+ * endpoint_rx_fd(). It lasts until endpoint_disarm(), or until what is behind the descriptor
+ * goes (a tap's netdev): the endpoint then takes it out of @p epoll itself, and once
+ * there is another one, main arms again. Arming again is harmless. 0 or -errno.
+ */
+int endpoint_arm(struct endpoint *ep, uint16_t queue, int epoll, uint64_t event);
+void endpoint_disarm(struct endpoint *ep, uint16_t queue, int epoll);
 
 /** The state as of the last endpoint_refresh(). */
 void endpoint_get_state(const struct endpoint *ep, struct endpoint_state *state);
@@ -167,6 +183,8 @@ struct endpoint_ops {
 	uint16_t (*rx)(struct endpoint *ep, uint16_t queue, struct rte_mbuf **m, uint16_t n);
 	uint16_t (*tx)(struct endpoint *ep, uint16_t queue, struct rte_mbuf **m, uint16_t n);
 	int (*rx_fd)(const struct endpoint *ep, uint16_t queue);
+	/** Notes which set the queue's descriptor is in; -1: none. For types that exchange what is behind it. */
+	void (*armed)(struct endpoint *ep, uint16_t queue, int epoll);
 	int (*set_mac)(struct endpoint *ep, uint64_t mac, struct err *err);
 	int (*set_mtu)(struct endpoint *ep, uint32_t mtu, struct err *err);
 	int (*set_up)(struct endpoint *ep, bool up, struct err *err);

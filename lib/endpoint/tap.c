@@ -12,6 +12,7 @@
 
 #include "endpoint/tap.h"
 #include "endpoint/watch.h"
+#include "endpoint/watch_closer.h"
 
 /** Of one range; a longer one says what belongs to the vnic, not what to configure. */
 #define MAX_RANGE 256
@@ -82,7 +83,7 @@ static int alloc_queues(struct tap *t, struct err *err)
 	if (t->queues == NULL)
 		return err_set(err, ENOMEM, "no memory for a tap's queues");
 	for (uint16_t i = 0; i < t->n_queues; i++)
-		t->queues[i].fd = -1;
+		t->queues[i].fd = t->queues[i].epoll = -1;
 	for (uint16_t i = 0; i < t->n_queues; i++)
 		if (alloc_queue(&t->queues[i], (uint16_t)room, err) != 0)
 			return -err->code;
@@ -105,6 +106,30 @@ static void tap_close(struct endpoint *ep)
 	free(t->groups);
 	free(t->gather);
 	endpoint_free(ep);
+}
+
+/* The last descriptor of a netdev takes 20 ms to close, nearly all of it waiting: so those go first, together. */
+void tap_close_many(struct endpoint **eps, size_t n)
+{
+	size_t n_fds = 0, n_room = 0;
+	int *fds;
+
+	for (size_t i = 0; i < n; i++)
+		n_room += tap_of(eps[i])->n_queues;
+	fds = calloc(n_room + 1, sizeof(*fds));
+	for (size_t i = 0; i < n && fds != NULL; i++) {
+		struct tap *t = tap_of(eps[i]);
+
+		watch_remove(t);
+		for (uint16_t q = 0; q < t->n_queues; q++) {
+			fds[n_fds++] = t->queues[q].fd;
+			t->queues[q].fd = -1;
+		}
+	}
+	watch_closer_close_all(fds, n_fds);
+	free(fds);
+	for (size_t i = 0; i < n; i++)
+		tap_close(eps[i]);
 }
 
 static int setup(struct tap *t, const struct endpoint_args *args, struct err *err)
@@ -161,6 +186,13 @@ static int tap_rx_fd(const struct endpoint *ep, uint16_t queue)
 	const struct tap *t = tap_of_const(ep);
 
 	return t->queues[queue % t->n_queues].fd;
+}
+
+static void tap_armed(struct endpoint *ep, uint16_t queue, int epoll)
+{
+	struct tap *t = tap_of(ep);
+
+	t->queues[queue % t->n_queues].epoll = epoll;
 }
 
 /* ---- changing ------------------------------------------------------------------ */
@@ -319,6 +351,7 @@ const struct endpoint_ops tap_ops = {
 	.rx = tap_rx,
 	.tx = tap_tx,
 	.rx_fd = tap_rx_fd,
+	.armed = tap_armed,
 	.set_mac = tap_set_mac,
 	.set_mtu = tap_set_mtu,
 	.set_up = tap_set_up,

@@ -13,6 +13,8 @@
  * from open to close and only what it names is exchanged, with dup3(): the netdev's
  * queue, or, while there is none, a socket that has nothing to read and takes nothing.
  * A worker in the middle of a system call keeps the old file alive until it is through.
+ * An epoll set, though, remembers the file: the old one is taken out before the exchange,
+ * lest it go on waking a worker that has nothing to do with whatever its event means by then.
  *
  * Fields are main's, save those marked; the reaper may close a tap that no worker
  * knows any more (watch.h has the lock).
@@ -36,6 +38,7 @@
 /** One queue: a descriptor, and what its worker receives into. */
 struct __rte_cache_aligned tap_queue {
 	int fd; /**< the number never changes; main exchanges what is behind it */
+	int epoll; /**< main: the set that `fd` is in; -1: none */
 	uint16_t room; /**< bytes a mbuf takes */
 	uint16_t n_chain; /**< mbufs that hold TAP_MAX_FRAME */
 	struct iovec *iov; /**< [1 + n_chain]; worker */

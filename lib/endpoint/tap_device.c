@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -45,6 +46,15 @@ int tap_park_new(struct tap *t, struct err *err)
 	return 0;
 }
 
+static void put_behind(struct tap_queue *q, int fd)
+{
+	/* The number alone is not what an epoll set knows: the old file would stay in it as long as it lives. */
+	if (q->epoll >= 0)
+		epoll_ctl(q->epoll, EPOLL_CTL_DEL, q->fd, NULL);
+	q->epoll = -1;
+	dup3(fd, q->fd, O_CLOEXEC);
+}
+
 void tap_park(struct tap *t)
 {
 	for (uint16_t i = 0; i < t->n_queues; i++) {
@@ -52,12 +62,9 @@ void tap_park(struct tap *t)
 		/* The last close of a netdev takes long, so it isn't dup3() that does it. */
 		int old = fcntl(t->queues[i].fd, F_DUPFD_CLOEXEC, 0);
 
-		if (fd >= 0) {
-			dup3(fd, t->queues[i].fd, O_CLOEXEC);
+		put_behind(&t->queues[i], fd >= 0 ? fd : watch_spare_fd());
+		if (fd >= 0)
 			close(fd);
-		} else {
-			dup3(watch_spare_fd(), t->queues[i].fd, O_CLOEXEC);
-		}
 		if (old >= 0)
 			watch_closer_close(old);
 	}
@@ -225,7 +232,7 @@ int tap_make(struct tap *t, int nsfd, struct err *err)
 		return ret;
 	}
 	for (uint16_t i = 0; i < t->n_queues; i++) {
-		dup3(mk.fds[i], t->queues[i].fd, O_CLOEXEC);
+		put_behind(&t->queues[i], mk.fds[i]);
 		close(mk.fds[i]);
 	}
 	t->link = mk.link;

@@ -40,6 +40,9 @@ int endpoint_alloc_counts(struct endpoint *ep, uint16_t n, struct err *err);
 /** Frees what the two above allocated; NULL is fine. */
 void endpoint_free(struct endpoint *ep);
 
+/** endpoint_close_many() for taps, which share the kernel's waiting times. */
+void tap_close_many(struct endpoint **eps, size_t n);
+
 /**
  * Closes the ethdevs that EAL was given and that were opened once (dev_probe.c):
  * they may hold mbufs until then. pools_free() calls it before the pools go.

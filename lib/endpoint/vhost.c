@@ -47,8 +47,7 @@ static int setup(struct vhost *v, const struct endpoint_args *args, struct err *
 	for (uint16_t q = 0; q < v->ep.n_rx_queues; q++)
 		v->rx_uses[q].next = q;
 	v->budget_pool = vhost_pool_get(v->ep.pool, err);
-	if (v->budget_pool == NULL ||
-	    endpoint_alloc_counts(&v->ep, v->ep.n_rx_queues, err) != 0)
+	if (v->budget_pool == NULL || endpoint_alloc_counts(&v->ep, v->ep.n_rx_queues, err) != 0)
 		return -err->code;
 	if (watch_listen(&v->ep) != 0)
 		return err_set(err, ENOMEM, "no memory to watch vhost %s", v->path);
@@ -74,6 +73,7 @@ static int vhost_open(const struct endpoint_args *args, struct endpoint **ep, st
 	v->client = args->conf->client;
 	v->vid = -1;
 	v->conn_vid = -1;
+	v->conn_fd = -1;
 	pthread_mutex_init(&v->lock, NULL);
 	v->ep.n_rx_queues = queues == 0 ? 1 : (uint16_t)RTE_MIN(queues, VHOST_MAX_PAIRS);
 	v->ep.n_tx_queues = args->n_tx_queues == 0 ? 1 : args->n_tx_queues;
@@ -154,8 +154,9 @@ static void tell_gone(const struct vhost *v, char *buf, size_t len)
 		return;
 	}
 	list_features(v->told.refused, features, sizeof(features));
-	snprintf(buf, len, "the client was sent away at %s: feature %s refused, as it isn't offered",
-		 clock, features);
+	snprintf(buf, len,
+		 "the client was sent away at %s: feature %s refused, as it isn't offered", clock,
+		 features);
 }
 
 static void tell_reason(const struct vhost *v, char *buf, size_t len)
@@ -175,6 +176,8 @@ static void tell_reason(const struct vhost *v, char *buf, size_t len)
 		tell_gone(v, buf, len);
 		break;
 	case VHOST_RUNNING:
+		if (v->told.cut)
+			snprintf(buf, len, "the client took its memory away; it must start anew");
 		break;
 	}
 }
@@ -187,10 +190,11 @@ static bool vhost_refresh(struct endpoint *ep)
 
 	pthread_mutex_lock(&v->lock);
 	now = v->facts;
+	now.cut = __atomic_load_n(&v->cut, __ATOMIC_RELAXED);
 	pthread_mutex_unlock(&v->lock);
 	differs = now.phase != v->told.phase || now.features != v->told.features ||
 		  now.refused != v->told.refused || now.mtu != v->told.mtu ||
-		  now.n_connections != v->told.n_connections;
+		  now.cut != v->told.cut || now.n_connections != v->told.n_connections;
 	v->told = now;
 	return differs;
 }
@@ -198,7 +202,7 @@ static bool vhost_refresh(struct endpoint *ep)
 static void vhost_get_state(const struct endpoint *ep, struct endpoint_state *state)
 {
 	const struct vhost *v = vhost_of_const(ep);
-	bool running = v->told.phase == VHOST_RUNNING;
+	bool running = v->told.phase == VHOST_RUNNING && !v->told.cut;
 
 	*state = (struct endpoint_state){
 		.present = running,

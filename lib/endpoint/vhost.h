@@ -5,6 +5,7 @@
  *   vhost.c         open, close, what main asks
  *   vhost_dev.c     what librte_vhost calls back: connections, devices, rings
  *   vhost_io.c      rx and tx, the workers' part
+ *   vhost_memory.c  what if a front end takes its memory back
  *   vhost_pool.c    how many mbufs one burst of a guest may take
  *   vhost_socket.c  the socket's file, and the sockets of connections
  *
@@ -35,7 +36,8 @@
 struct __rte_cache_aligned vhost_use {
 	uint32_t busy;
 	uint16_t next; /**< rx: of the pairs that this queue serves, the one to begin with */
-	uint64_t refused; /**< tx: frames that this guest can't take; worker: w, any: ro (relaxed) */
+	uint64_t
+		refused; /**< tx: frames that this guest can't take; worker: w, any: ro (relaxed) */
 };
 
 enum vhost_phase {
@@ -53,7 +55,7 @@ struct vhost_facts {
 	uint16_t mtu; /**< VIRTIO_NET_F_MTU; 0: none */
 	time_t since;
 	uint64_t n_connections; /**< so far */
-	uint64_t n_sent_away; /**< while another client was connected */
+	bool cut; /**< VHOST_RUNNING: its memory was taken away */
 };
 
 struct vhost {
@@ -64,6 +66,7 @@ struct vhost {
 	uint32_t dev_caps; /**< ENDPOINT_CAP_…, valid while vid is */
 	uint64_t from_guest[VHOST_WORDS]; /**< pairs whose tx ring is enabled */
 	uint64_t to_guest[VHOST_WORDS];
+	bool cut; /**< its front end took memory away; worker: sets, callbacks: clear */
 	uint64_t loud[VHOST_WORDS]; /**< pairs whose guest still kicks; worker: clears */
 
 	struct rte_mempool *budget_pool; /**< vhost_pool.h */
@@ -82,6 +85,7 @@ struct vhost {
 	pthread_mutex_t lock;
 	struct vhost_facts facts;
 	int conn_vid; /**< of the one connection; -1: none */
+	int conn_fd; /**< librte_vhost's; -1: none, or not found */
 	LIST_ENTRY(vhost) next; /**< vhost_dev.c */
 };
 
@@ -108,6 +112,15 @@ void vhost_dev_unregister(struct vhost *v);
 uint16_t vhost_rx(struct endpoint *ep, uint16_t queue, struct rte_mbuf **m, uint16_t n);
 uint16_t vhost_tx(struct endpoint *ep, uint16_t queue, struct rte_mbuf **m, uint16_t n);
 
+/* ---- vhost_memory.c -------------------------------------------------------------- */
+
+/** Has SIGBUS survived where a front end shortened its memory. Main. 0 or -errno. */
+int vhost_memory_guard(void);
+
+/** Worker: did that happen to this thread since vhost_memory_begin()? */
+void vhost_memory_begin(void);
+bool vhost_memory_was_cut(void);
+
 /* ---- vhost_pool.c ---------------------------------------------------------------- */
 
 /**
@@ -133,10 +146,19 @@ int vhost_socket_clear(const char *path, struct err *err);
 int vhost_socket_owner(const char *owner, uid_t *uid, gid_t *gid, struct err *err);
 
 /**
- * Gives the connections at @p path a limit to how long they may take over the rest of a
- * message: the one thread that reads them all would wait for ever. Any thread.
- * @return how many there are whose other end isn't closed
+ * The descriptor of the living connection at @p path, other than @p but; -1: not found. Those
+ * that ended may be open still, and their numbers are soon somebody else's.
+ * librte_vhost, whose own it is, doesn't tell it.
  */
-unsigned int vhost_socket_limit(const char *path, bool client);
+int vhost_socket_find(const char *path, bool client, int but);
+
+/** Is @p fd such a connection, and its other end not closed? */
+bool vhost_socket_is_alive(int fd, const char *path, bool client);
+
+/**
+ * Limits how long the other end of @p fd may take over the rest of a message: the one thread
+ * that reads them all would wait for it for ever. -1 is fine.
+ */
+void vhost_socket_limit(int fd);
 
 #endif /* ENDPOINT_VHOST_H */

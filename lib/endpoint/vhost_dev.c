@@ -26,14 +26,15 @@
 /* Fragmentation of UDP isn't done anywhere here; VIRTIO_NET_F_GSO would include it. */
 #define NEVER_OFFERED \
 	(BIT(VIRTIO_NET_F_HOST_UFO) | BIT(VIRTIO_NET_F_GUEST_UFO) | BIT(VIRTIO_NET_F_GSO))
-#define OFFLOADS                                                                        \
-	(BIT(VIRTIO_NET_F_CSUM) | BIT(VIRTIO_NET_F_GUEST_CSUM) |                        \
-	 BIT(VIRTIO_NET_F_HOST_TSO4) | BIT(VIRTIO_NET_F_HOST_TSO6) |                    \
-	 BIT(VIRTIO_NET_F_HOST_ECN) | BIT(VIRTIO_NET_F_GUEST_TSO4) |                    \
+#define OFFLOADS                                                                                   \
+	(BIT(VIRTIO_NET_F_CSUM) | BIT(VIRTIO_NET_F_GUEST_CSUM) | BIT(VIRTIO_NET_F_HOST_TSO4) |     \
+	 BIT(VIRTIO_NET_F_HOST_TSO6) | BIT(VIRTIO_NET_F_HOST_ECN) | BIT(VIRTIO_NET_F_GUEST_TSO4) | \
 	 BIT(VIRTIO_NET_F_GUEST_TSO6) | BIT(VIRTIO_NET_F_GUEST_ECN))
 
 /* The beginning of a vhost-user message; its layout is the protocol's. */
-#define MSG_SET_FEATURES 2
+#define MSG_SET_FEATURES    2
+#define MSG_GET_INFLIGHT_FD 31
+#define MSG_SET_INFLIGHT_FD 32
 struct vhost_message {
 	uint32_t request, flags, size;
 	uint64_t payload;
@@ -76,8 +77,8 @@ static void tell(struct vhost *v, enum vhost_phase phase)
 static void wait_for(const struct vhost_use *u, uint16_t n)
 {
 	for (uint16_t i = 0; i < n; i++) {
-		for (unsigned int spins = 0;
-		     __atomic_load_n(&u[i].busy, __ATOMIC_SEQ_CST) != 0; spins++) {
+		for (unsigned int spins = 0; __atomic_load_n(&u[i].busy, __ATOMIC_SEQ_CST) != 0;
+		     spins++) {
 			if (spins < 1000)
 				rte_pause();
 			else
@@ -113,10 +114,18 @@ static uint32_t caps_of(uint64_t features)
 
 static enum rte_vhost_msg_result before_message(int vid, void *msg)
 {
-	const struct vhost_message *h = msg;
+	struct vhost_message *h = msg;
 	struct vhost *v = find_vid(vid);
 
-	if (v == NULL || h->request != MSG_SET_FEATURES || h->size != sizeof(h->payload))
+	if (v == NULL)
+		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+	/*
+	 * Inflight tables aren't offered, but made and cleared on the event thread for
+	 * who asks, as large as he likes. Of the wrong length, they are refused.
+	 */
+	if (h->request == MSG_GET_INFLIGHT_FD || h->request == MSG_SET_INFLIGHT_FD)
+		h->size = 0;
+	if (h->request != MSG_SET_FEATURES || h->size != sizeof(h->payload))
 		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 	/* librte_vhost sends the client away without telling us why. */
 	pthread_mutex_lock(&v->lock);
@@ -150,9 +159,8 @@ static void drop_vid(struct vhost *v, int vid)
 static int on_connect(int vid)
 {
 	char path[PATH_MAX];
-	unsigned int n_alive;
 	struct vhost *v;
-	int old;
+	int old, old_fd, fd;
 
 	if (vid < 0 || vid >= RTE_MAX_VHOST_DEVICE ||
 	    rte_vhost_get_ifname(vid, path, sizeof(path)) != 0)
@@ -160,22 +168,25 @@ static int on_connect(int vid)
 	v = find_path(path);
 	if (v == NULL)
 		return -1;
-	/* A client that came back may be heard before its former end is. */
-	n_alive = vhost_socket_limit(v->path, v->client);
 	pthread_mutex_lock(&v->lock);
 	old = v->conn_vid;
-	if (old < 0 || n_alive <= 1) {
-		v->conn_vid = vid;
-		v->facts.refused = 0;
-		v->facts.n_connections++;
-	} else {
-		v->facts.n_sent_away++;
-	}
+	old_fd = v->conn_fd;
 	pthread_mutex_unlock(&v->lock);
-	if (old >= 0 && n_alive > 1)
+	/* A client that came back may be heard before its former end is. */
+	if (old >= 0 && vhost_socket_is_alive(old_fd, v->path, v->client)) {
+		LOG(DEBUG, ENDPOINT, "%s: a second client at %s is sent away", v->ep.name, v->path);
 		return -1;
+	}
 	if (old >= 0)
 		drop_vid(v, old);
+	fd = vhost_socket_find(v->path, v->client, old_fd);
+	vhost_socket_limit(fd);
+	pthread_mutex_lock(&v->lock);
+	v->conn_vid = vid;
+	v->conn_fd = fd;
+	v->facts.refused = 0;
+	v->facts.n_connections++;
+	pthread_mutex_unlock(&v->lock);
 	forget_rings(v);
 	__atomic_store_n(&by_vid[vid], v, __ATOMIC_RELEASE);
 	rte_vhost_extern_callback_register(vid, &message_ops, NULL);
@@ -192,6 +203,7 @@ static void on_disconnect(int vid)
 	drop_vid(v, vid);
 	pthread_mutex_lock(&v->lock);
 	v->conn_vid = -1;
+	v->conn_fd = -1;
 	pthread_mutex_unlock(&v->lock);
 	tell(v, VHOST_GONE);
 }
@@ -216,6 +228,7 @@ static int on_device(int vid)
 	pthread_mutex_unlock(&v->lock);
 	__atomic_store_n(&v->dev_caps, caps, __ATOMIC_RELAXED);
 	__atomic_store_n(&v->ep.caps, caps, __ATOMIC_RELAXED);
+	__atomic_store_n(&v->cut, false, __ATOMIC_RELAXED);
 	__atomic_store_n(&v->vid, vid, __ATOMIC_SEQ_CST);
 	tell(v, VHOST_RUNNING);
 	return 0;
@@ -350,6 +363,10 @@ int vhost_dev_register(struct vhost *v, const struct endpoint_conf *conf, struct
 	uid_t uid = (uid_t)-1;
 	gid_t gid = (gid_t)-1;
 
+	int ret = vhost_memory_guard();
+
+	if (ret != 0)
+		return err_set(err, -ret, "vhost %s: no handler for SIGBUS", v->path);
 	quieten();
 	/* It would let two sockets have one path. */
 	if (find_path(v->path) != NULL)
@@ -361,8 +378,9 @@ int vhost_dev_register(struct vhost *v, const struct endpoint_conf *conf, struct
 	if (v->client)
 		flags |= RTE_VHOST_USER_CLIENT;
 	if (rte_vhost_driver_register(v->path, flags) != 0)
-		return err_set(err, ENOSPC, "vhost %s: librte_vhost has no room for it (%d sockets)",
-			       v->path, RTE_MAX_VHOST_DEVICE);
+		return err_set(err, ENOSPC,
+			       "vhost %s: librte_vhost has no room for it (%d sockets)", v->path,
+			       RTE_MAX_VHOST_DEVICE);
 	if (set_up(v, conf, uid, gid, err) != 0) {
 		vhost_dev_unregister(v);
 		return -err->code;

@@ -27,8 +27,18 @@ static inline int enter(const struct vhost *v, struct vhost_use *u)
 	return vid;
 }
 
-static inline void leave(struct vhost_use *u)
+/* Its memory was taken away under our hands: nothing more from or to this device. */
+static __rte_noinline void give_up(struct vhost *v, int vid)
 {
+	__atomic_compare_exchange_n(&v->vid, &vid, -1, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+	__atomic_store_n(&v->cut, true, __ATOMIC_RELAXED);
+	endpoint_hint_slow(&v->ep);
+}
+
+static inline void leave(struct vhost *v, struct vhost_use *u, int vid)
+{
+	if (unlikely(vhost_memory_was_cut()))
+		give_up(v, vid);
 	__atomic_store_n(&u->busy, 0, __ATOMIC_RELEASE);
 }
 
@@ -72,8 +82,8 @@ static bool read_work(struct rte_mbuf *m, struct vnet_work *w)
 	if (m->ol_flags & RTE_MBUF_F_RX_LRO) {
 		if (h.csum_offset != TCP_CSUM)
 			return false;
-		h.gso_type = RTE_ETH_IS_IPV4_HDR(type) ? VIRTIO_NET_HDR_GSO_TCPV4 :
-							 VIRTIO_NET_HDR_GSO_TCPV6;
+		h.gso_type = RTE_ETH_IS_IPV4_HDR(type) ? VIRTIO_NET_HDR_GSO_TCPV4
+						       : VIRTIO_NET_HDR_GSO_TCPV6;
 		h.gso_size = m->tso_segsz;
 	}
 	return vnet_hdr_read(&h, rte_pktmbuf_mtod(m, const uint8_t *), m->data_len, m->pkt_len,
@@ -138,6 +148,7 @@ uint16_t vhost_rx(struct endpoint *ep, uint16_t queue, struct rte_mbuf **m, uint
 
 	if (vid < 0)
 		return 0;
+	vhost_memory_begin();
 	/* A guest may have more pairs than we have queues; each is somebody's. */
 	pairs = count_pairs(v->from_guest);
 	pair = u->next < pairs ? u->next : q;
@@ -149,7 +160,7 @@ uint16_t vhost_rx(struct endpoint *ep, uint16_t queue, struct rte_mbuf **m, uint
 			pair = q;
 	}
 	u->next = pair;
-	leave(u);
+	leave(v, u, vid);
 	return got > 0 ? translate(m, got, &ep->rx_counts[q]) : 0;
 }
 
@@ -256,7 +267,8 @@ static uint16_t get_past(struct vhost *v, int vid, uint16_t ring, struct vhost_u
 
 	while (i < n && m[i]->pkt_len >= m[0]->pkt_len)
 		i++;
-	if (i == n || !make_fit(v, &m[i], caps) || rte_vhost_enqueue_burst(vid, ring, &m[i], 1) == 0)
+	if (i == n || !make_fit(v, &m[i], caps) ||
+	    rte_vhost_enqueue_burst(vid, ring, &m[i], 1) == 0)
 		return 0;
 	refuse(u, m, i);
 	rte_pktmbuf_free(m[i]);
@@ -264,7 +276,7 @@ static uint16_t get_past(struct vhost *v, int vid, uint16_t ring, struct vhost_u
 }
 
 static uint16_t send_all(struct vhost *v, int vid, uint16_t ring, struct vhost_use *u,
-		     struct rte_mbuf **m, uint16_t n)
+			 struct rte_mbuf **m, uint16_t n)
 {
 	uint32_t caps = __atomic_load_n(&v->dev_caps, __ATOMIC_RELAXED);
 	uint16_t done = 0, past;
@@ -300,9 +312,10 @@ uint16_t vhost_tx(struct endpoint *ep, uint16_t queue, struct rte_mbuf **m, uint
 
 	if (vid < 0)
 		return 0;
+	vhost_memory_begin();
 	pair = choose_pair(v, queue);
 	if (pair >= 0)
 		done = send_all(v, vid, (uint16_t)(2 * pair), u, m, n);
-	leave(u);
+	leave(v, u, vid);
 	return done;
 }

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include <dirent.h>
 #include <errno.h>
 #include <grp.h>
 #include <poll.h>
@@ -69,8 +68,8 @@ int vhost_socket_clear(const char *path, struct err *err)
 	if (check_folder(path, err) != 0)
 		return -err->code;
 	if (lstat(path, &st) != 0)
-		return errno == ENOENT ? 0 :
-					 err_set(err, errno, "vhost %s: %s", path, strerror(errno));
+		return errno == ENOENT ? 0
+				       : err_set(err, errno, "vhost %s: %s", path, strerror(errno));
 	if (!S_ISSOCK(st.st_mode))
 		return err_set(err, EEXIST, "vhost %s: there is a file already, not a socket",
 			       path);
@@ -133,39 +132,44 @@ static bool is_connection_at(int fd, const char *path, bool client)
 	socklen_t int_len = sizeof(listens);
 
 	memset(&un, 0, sizeof(un));
-	if (client ? getpeername(fd, (struct sockaddr *)&un, &len) != 0 :
-		     getsockname(fd, (struct sockaddr *)&un, &len) != 0)
+	if (client ? getpeername(fd, (struct sockaddr *)&un, &len) != 0
+		   : getsockname(fd, (struct sockaddr *)&un, &len) != 0)
 		return false;
 	return un.sun_family == AF_UNIX && strncmp(un.sun_path, path, sizeof(un.sun_path)) == 0 &&
 	       getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &int_len) == 0 && listens == 0;
 }
 
-static bool is_closed(int fd)
+bool vhost_socket_is_alive(int fd, const char *path, bool client)
 {
 	struct pollfd p = {.fd = fd, .events = POLLRDHUP};
 
-	return poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLRDHUP | POLLERR)) != 0;
+	return fd >= 0 && is_connection_at(fd, path, client) &&
+	       (poll(&p, 1, 0) <= 0 || (p.revents & (POLLHUP | POLLRDHUP | POLLERR)) == 0);
 }
 
-unsigned int vhost_socket_limit(const char *path, bool client)
+int vhost_socket_find(const char *path, bool client, int but)
 {
-	/* librte_vhost doesn't tell its descriptors, and has no option for this. */
+	/* It got the lowest number that was free a moment ago: look around the one that is free now. */
+	int top = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (top < 0)
+		return -1;
+	close(top);
+	for (int fd = top; fd > 2; fd--)
+		if (fd != but && vhost_socket_is_alive(fd, path, client))
+			return fd;
+	for (int fd = top + 1; fd < top + 1024; fd++)
+		if (fd != but && vhost_socket_is_alive(fd, path, client))
+			return fd;
+	return -1;
+}
+
+void vhost_socket_limit(int fd)
+{
 	const struct timeval patience = {.tv_usec = PATIENCE_US};
-	DIR *dir = opendir("/proc/self/fd");
-	unsigned int n_alive = 0;
-	struct dirent *e;
 
-	if (dir == NULL)
-		return 0;
-	while ((e = readdir(dir)) != NULL) {
-		int fd = atoi(e->d_name);
-
-		if (fd <= 2 || fd == dirfd(dir) || !is_connection_at(fd, path, client))
-			continue;
-		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-		n_alive += !is_closed(fd);
-	}
-	closedir(dir);
-	return n_alive;
+	if (fd < 0)
+		return;
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 }

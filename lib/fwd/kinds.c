@@ -95,8 +95,12 @@ static void check_macs(const struct conf *c, struct errors *es)
 			complain(es, list[i], EADDRINUSE, "mac", text);
 		} else if (i > 0 && list[i]->mac == list[i - 1]->mac &&
 			   strcmp(list[i]->port, list[i - 1]->port) == 0) {
-			snprintf(text, sizeof(text), "%s is the MAC address of vnic %s, line %d",
-				 mac, list[i - 1]->name, list[i - 1]->line);
+			char line[24] = "";
+
+			if (list[i - 1]->line > 0)
+				snprintf(line, sizeof(line), ", line %d", list[i - 1]->line);
+			snprintf(text, sizeof(text), "%s is the MAC address of vnic %s%s", mac,
+				 list[i - 1]->name, line);
 			complain(es, list[i], EADDRINUSE, "mac", text);
 		}
 	}

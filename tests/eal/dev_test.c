@@ -577,17 +577,6 @@ static void test_none_takes_everything(void **state)
 	endpoint_close(NULL);
 }
 
-static void test_vhost_is_refused_plainly(void **state)
-{
-	struct endpoint_conf conf = {.type = ENDPOINT_VHOST, .spec = "vhost:/x", .target = "/x"};
-	struct endpoint_args args = {.conf = &conf, .name = "v"};
-	struct endpoint *ep;
-
-	(void)state;
-	assert_int_equal(endpoint_open(&args, &ep, &error), -ENOTSUP);
-	assert_non_null(strstr(error.text, "vhost"));
-}
-
 static void test_a_pool_that_does_not_fit_says_how_much(void **state)
 {
 	const struct pool_conf huge = {.n_mbufs = 1 << 20, .mbuf_size = 2176};
@@ -631,7 +620,6 @@ int main(void)
 		TEST(test_ring_does_not_filter),
 		TEST(test_offloads_are_prepared_and_refused_frame_by_frame),
 		TEST(test_none_takes_everything),
-		TEST(test_vhost_is_refused_plainly),
 		TEST(test_a_pool_that_does_not_fit_says_how_much),
 	};
 	char path[100], vdev[200], command[200];

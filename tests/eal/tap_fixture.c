@@ -250,6 +250,16 @@ void tap_close_now(struct endpoint *ep)
 	endpoint_close(ep);
 }
 
+double tap_close_last(size_t n)
+{
+	double began = now_ms();
+
+	assert_true(n <= f.n_eps);
+	f.n_eps -= n;
+	endpoint_close_many(&f.eps[f.n_eps], n);
+	return now_ms() - began;
+}
+
 struct wanted_socket {
 	const char *ifname;
 	uint16_t type;

@@ -61,6 +61,8 @@ struct endpoint_args tap_args(const char *ifname, const char *netns);
 struct endpoint *tap_open_args(const struct endpoint_args *args);
 struct endpoint *tap_open_up(const char *ifname, const char *netns);
 void tap_close_now(struct endpoint *ep);
+/** Closes the @p n opened last, all at once; the time it took in ms. */
+double tap_close_last(size_t n);
 
 /** A packet socket on a netdev in a namespace, hearing @p type; with vnet headers if @p vnet. */
 int packet_socket(const char *netns, const char *ifname, uint16_t type, bool vnet);

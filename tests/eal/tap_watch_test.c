@@ -432,6 +432,52 @@ static void test_namespace_goes_and_comes_back(void **state)
 	close(e);
 }
 
+/*
+ * The netdev's file may live on for a while (somebody has to close it, and that takes
+ * long). A set that went on watching it would tell a worker of a queue that has become
+ * another's by then.
+ */
+static void test_a_lost_netdev_wakes_nobody(void **state)
+{
+	const char *ns = ns_add(false);
+	struct endpoint *ep = tap_open_up("web0", ns);
+	int e = epoll_create1(EPOLL_CLOEXEC);
+	struct epoll_event ev;
+	int old_file, s;
+	uint8_t b[60];
+
+	(void)state;
+	fill_frame(b, 2, MAC_A, sizeof(b));
+	watch_for(ep, 300);
+	assert_int_equal(endpoint_arm(ep, 0, e, 7), 0);
+	assert_int_equal(endpoint_arm(ep, 0, e, 7), 0);
+	s = packet_socket(ns, "web0", TEST_TYPE, false);
+	old_file = dup(endpoint_rx_fd(ep, 0));
+	assert_true(old_file >= 0);
+	assert_int_equal(send(s, b, sizeof(b), 0), sizeof(b));
+	assert_int_equal(epoll_wait(e, &ev, 1, 500), 1);
+	assert_int_equal(ev.data.u64, 7);
+
+	ns_del(ns);
+	assert_in_range(watch_until(ep, is_absent, 0, FOLLOW_MS), 0, FOLLOW_MS);
+	assert_int_equal(send(s, b, sizeof(b), 0), sizeof(b));
+	assert_int_equal(epoll_wait(e, &ev, 1, 50), 0);
+
+	/* Armed while absent or armed when it is back: once more is what main does. */
+	assert_int_equal(endpoint_arm(ep, 0, e, 7), 0);
+	ns_make(ns, false);
+	assert_in_range(watch_until(ep, is_present, 0, FOLLOW_MS), 0, FOLLOW_MS);
+	assert_int_equal(endpoint_arm(ep, 0, e, 7), 0);
+	assert_int_equal(epoll_wait(e, &ev, 1, 50), 0);
+	s = packet_socket(ns, "web0", TEST_TYPE, false);
+	assert_int_equal(send(s, b, sizeof(b), 0), sizeof(b));
+	assert_int_equal(epoll_wait(e, &ev, 1, 500), 1);
+	endpoint_disarm(ep, 0, e);
+	assert_int_equal(epoll_wait(e, &ev, 1, 50), 0);
+	close(old_file);
+	close(e);
+}
+
 /* The old one is told to be gone before the new one is told to be there. */
 static void test_namespace_replaced_at_once(void **state)
 {
@@ -774,6 +820,109 @@ static void test_many_in_as_many_namespaces(void **state)
 	print_message("# namespaces gone: known after %.0f ms\n", now_ms() - began);
 }
 
+/* One by one, each would take 17 ms and more. */
+#define MANY_MS_EACH 8
+
+static void test_many_of_one_namespace_close_at_once(void **state)
+{
+	const char *ns = ns_add(true);
+	unsigned int n = how_many(200);
+	struct endpoint_args two;
+	struct endpoint *stays;
+	int before, after;
+	double took;
+
+	(void)state;
+	sh("ip -n %s tuntap add foreign mode tap", ns);
+	stays = tap_open_up("stays", ns);
+	before = dup(0);
+	close(before);
+	two = tap_args("two", ns);
+	two.n_rx_queues = 2;
+	tap_open_args(&two);
+	for (unsigned int i = 1; i < n; i++) {
+		char ifname[16];
+
+		snprintf(ifname, sizeof(ifname), "web%u", i);
+		tap_open_up(ifname, ns);
+	}
+	/* Its owner took one elsewhere, and one away. */
+	sh("ip -n %s link set web1 netns %s name lost", ns, ns_add(false));
+	sh("ip -n %s link del web2", ns);
+	watch_for(NULL, 600);
+	took = tap_close_last(n);
+	print_message("# %u taps of one namespace closed in %.0f ms\n", n, took);
+	assert_true(took < n * MANY_MS_EACH);
+	after = dup(0);
+	close(after);
+	assert_int_equal(before, after);
+	assert_int_equal(watch_for(stays, 300), 0);
+	assert_true(state_of(stays).present && state_of(stays).up);
+	assert_string_equal(sh_output("ip -n %s -o link | sed 's/^[0-9]*: //; s/:.*//' | sort", ns),
+			    "foreign\nlo\nstays\n");
+	/* The names are free again. */
+	tap_open_up("web1", ns);
+	tap_open_up("two", ns);
+}
+
+static void test_many_of_as_many_namespaces_close_at_once(void **state)
+{
+	unsigned int n = how_many(100);
+	double took;
+
+	(void)state;
+	sh("for i in $(seq 1 %u); do echo netns add vt%d-c$i; done | ip -batch -", n,
+	   (int)getpid());
+	for (unsigned int i = 1; i <= n; i++) {
+		char ns[32];
+
+		snprintf(ns, sizeof(ns), "vt%d-c%u", (int)getpid(), i);
+		tap_open_up("web0", ns);
+	}
+	took = tap_close_last(n);
+	print_message("# %u taps of as many namespaces closed in %.0f ms\n", n, took);
+	assert_true(took < n * MANY_MS_EACH);
+	assert_string_equal(
+		sh_output("for i in $(seq 1 %u); do ip -n vt%d-c$i link show web0; done "
+			  "2>/dev/null",
+			  n, (int)getpid()),
+		"");
+	sh("for i in $(seq 1 %u); do echo netns del vt%d-c$i; done | ip -batch -", n,
+	   (int)getpid());
+}
+
+/* What a namespace takes with it when it goes is let go of as quickly. */
+static void test_many_are_let_go_with_their_namespace(void **state)
+{
+	const char *ns = ns_add(false);
+	unsigned int n = how_many(200);
+	struct endpoint *last = NULL;
+	char before[40];
+	double began;
+	int at = -1;
+
+	(void)state;
+	for (unsigned int i = 0; i < n; i++) {
+		char ifname[16];
+
+		snprintf(ifname, sizeof(ifname), "web%u", i);
+		last = tap_open_up(ifname, ns);
+	}
+	watch_for(last, 300);
+	/* Its other end is in our namespace, and goes when the other namespace is destroyed. */
+	snprintf(before, sizeof(before), "vt%d", (int)getpid());
+	sh("ip link add %s type veth peer name veth0 netns %s", before, ns);
+	began = now_ms();
+	ns_del(ns);
+	assert_in_range(watch_until(last, is_absent, 0, FOLLOW_MS), 0, FOLLOW_MS);
+	while ((at = (int)if_nametoindex(before)) != 0 && now_ms() - began < n * MANY_MS_EACH)
+		usleep(5000);
+	print_message("# namespace of %u taps gone in %.0f ms\n", n, now_ms() - began);
+	if (at != 0)
+		sh("ip link del %s", before);
+	assert_int_equal(at, 0);
+}
+
 static void test_open_and_close_leave_nothing(void **state)
 {
 	const char *ns = ns_add(false);
@@ -804,6 +953,7 @@ static int run(void)
 		TAP_TEST(test_deleted_by_its_owner_and_asked_for_again),
 		TAP_TEST(test_moved_by_its_owner),
 		TAP_TEST(test_namespace_goes_and_comes_back),
+		TAP_TEST(test_a_lost_netdev_wakes_nobody),
 		TAP_TEST(test_namespace_replaced_at_once),
 		TAP_TEST(test_a_deleted_namespace_is_let_go),
 		TAP_TEST(test_a_worker_goes_on_meanwhile),
@@ -814,6 +964,9 @@ static int run(void)
 		TAP_TEST(test_descriptors_run_out),
 		TAP_TEST(test_many_in_one_namespace),
 		TAP_TEST(test_many_in_as_many_namespaces),
+		TAP_TEST(test_many_of_one_namespace_close_at_once),
+		TAP_TEST(test_many_of_as_many_namespaces_close_at_once),
+		TAP_TEST(test_many_are_let_go_with_their_namespace),
 		TAP_TEST(test_open_and_close_leave_nothing),
 	};
 

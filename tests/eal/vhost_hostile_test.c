@@ -17,7 +17,10 @@ static void test_lying_offloads(void **state)
 {
 	/* Each contradicts the frame: TCP over IPv4, 14 + 20 + 20 + 3000 bytes. */
 	static const struct virtio_net_hdr lies[] = {
-		{.flags = 1, .gso_type = VIRTIO_NET_HDR_GSO_UDP, .gso_size = 1400, .csum_start = 34,
+		{.flags = 1,
+		 .gso_type = VIRTIO_NET_HDR_GSO_UDP,
+		 .gso_size = 1400,
+		 .csum_start = 34,
 		 .csum_offset = 16},
 		{.flags = 0, .gso_type = VIRTIO_NET_HDR_GSO_UDP, .gso_size = 1},
 	};
@@ -38,7 +41,9 @@ static void test_lying_offloads(void **state)
 	/* Whatever else a header says: no crash, and what comes out lies within its frame. */
 	random_state = 1;
 	for (unsigned int i = 0; i < 20000; i++) {
-		struct spec any = {.v6 = one_in(2), .udp = one_in(2), .n_tags = random_below(3),
+		struct spec any = {.v6 = one_in(2),
+				   .udp = one_in(2),
+				   .n_tags = random_below(3),
 				   .payload = random_below(one_in(8) ? 60000 : 200)};
 		struct virtio_net_hdr h;
 		struct rte_mbuf *m;
@@ -63,8 +68,8 @@ static void test_lying_offloads(void **state)
 		if (m->ol_flags & RTE_MBUF_F_TX_L4_MASK)
 			assert_true((uint32_t)m->l2_len + m->l3_len + 8 <= m->pkt_len);
 		if (m->ol_flags & RTE_MBUF_F_TX_TCP_SEG)
-			assert_true(m->tso_segsz > 0 && m->l2_len + m->l3_len + m->l4_len <
-								m->data_len);
+			assert_true(m->tso_segsz > 0 &&
+				    m->l2_len + m->l3_len + m->l4_len < m->data_len);
 		rte_pktmbuf_free(m);
 	}
 	assert_works(ep, &f);
@@ -107,8 +112,7 @@ static void test_scattered_header(void **state)
 	memset(f.mem + at, 0, 12);
 	memcpy(f.mem + at + 12, bytes, 50);
 	for (uint16_t i = 0; i < 62; i++)
-		front_desc(&f, 1, i, at + i, 1, i < 61 ? VRING_DESC_F_NEXT : 0,
-			   (uint16_t)(i + 1));
+		front_desc(&f, 1, i, at + i, 1, i < 61 ? VRING_DESC_F_NEXT : 0, (uint16_t)(i + 1));
 	front_head(&f, 1, 0);
 	m = rx_one(ep, 0, FOLLOW_MS);
 	assert_non_null(m);
@@ -150,7 +154,8 @@ static void test_lying_descriptors(void **state)
 			start_front(&f, bad, path_of("bad"), 1, 70000, FRONT_OFFLOADS);
 			for (uint16_t d = 0; d < FRONT_RING; d++) {
 				front_desc(&f, ring, d, c->addr, c->len,
-					   c->flags | (ring == 0 ? VRING_DESC_F_WRITE : 0), c->next);
+					   c->flags | (ring == 0 ? VRING_DESC_F_WRITE : 0),
+					   c->next);
 				front_head(&f, ring, d);
 			}
 			for (int n = 0; n < 100; n++) {
@@ -177,6 +182,7 @@ static void test_lying_descriptors(void **state)
 static void test_giant_frames(void **state)
 {
 	struct endpoint *ep = open_vhost(path_of("s"), plain, 1);
+	struct endpoint_rx_errors e;
 	struct front f;
 	double start, worst = 0;
 
@@ -188,15 +194,17 @@ static void test_giant_frames(void **state)
 		uint16_t n;
 
 		for (uint16_t d = 0; d < FRONT_RING; d++)
-			front_desc(&f, 1, d, 0x30000, 60000000, 0, 0);
+			front_desc(&f, 1, d, 0x30000, 4000000, 0, 0);
 		front_head(&f, 1, i % FRONT_RING);
 		start = now_ms();
-		n = endpoint_rx(ep, 0, m, 32);
+		n = endpoint_rx(ep, 0, m, 1);
 		worst = RTE_MAX(worst, now_ms() - start);
 		most = pools_in_use() - before;
 		rte_pktmbuf_free_bulk(m, n);
 		assert_int_equal(n, 0);
 		assert_true(most < 64);
+		endpoint_get_rx_errors(ep, &e);
+		assert_int_equal(e.malformed, 0);
 	}
 	print_message("# a giant frame costs its worker at most %.3f ms\n", worst);
 	assert_works(ep, &f);
@@ -309,17 +317,17 @@ static void test_half_a_message(void **state)
 
 	(void)state;
 	(void)stuck;
+	/* A new socket is heard when librte_vhost's poll() ends, within a second: not our subject. */
+	usleep(1100000);
 	for (size_t i = 0; i < RTE_DIM(parts); i++) {
 		struct front half, f;
 		double start;
 
-		if (getenv("TRACE")) { double t = now_ms(); front_init(&f, 1, 2048); front_connect(&f, path_of("s")); fprintf(stderr, "connect %.1f\n", now_ms()-t); uint64_t a; front_ask(&f,1,&a); fprintf(stderr, "ask %.1f\n", now_ms()-t); front_start(&f, 0); fprintf(stderr, "start %.1f\n", now_ms()-t); front_destroy(&f); usleep(50000);}
 		front_init(&half, 1, 2048);
 		assert_int_equal(front_connect(&half, path_of("stuck")), 0);
 		assert_int_equal(front_bytes(&half, header, parts[i]), 0);
 		usleep(20000);
 		start = now_ms();
-		if (getenv("TRACE")) { double t = now_ms(); front_init(&f, 1, 2048); front_connect(&f, path_of("s")); fprintf(stderr, "connect %.1f\n", now_ms()-t); uint64_t a; front_ask(&f,1,&a); fprintf(stderr, "ask %.1f\n", now_ms()-t); front_start(&f, 0); fprintf(stderr, "start %.1f\n", now_ms()-t); front_destroy(&f); usleep(50000);}
 		start_front(&f, ep, path_of("s"), 1, 2048, 0);
 		print_message("# %zu bytes of a message: the next client runs after %.0f ms\n",
 			      parts[i], now_ms() - start);
@@ -354,6 +362,42 @@ static void test_junk_messages(void **state)
 		}
 		front_destroy(&f);
 	}
+	start_front(&f, ep, path_of("s"), 1, 2048, 0);
+	assert_works(ep, &f);
+	front_destroy(&f);
+}
+
+/* Its memory is a file, and gets shorter while we use it: that is its loss alone. */
+static void test_memory_taken_away(void **state)
+{
+	struct endpoint *ep = open_vhost(path_of("s"), plain, 1);
+	struct endpoint *good = open_vhost(path_of("good"), plain, 1);
+	struct front f, g;
+
+	(void)state;
+	start_front(&g, good, path_of("good"), 1, 2048, 0);
+	for (int way = 0; way < 2; way++) {
+		struct endpoint_state s;
+
+		start_front(&f, ep, path_of("s"), 1, 2048, 0);
+		assert_works(ep, &f);
+		fill(bytes, 100, 1);
+		assert_true(front_send(&f, 0, NULL, bytes, 100));
+		/* Way 0: buffers only; 1: rings, too. */
+		assert_int_equal(ftruncate(f.memfd, way == 0 ? 16384 : 0), 0);
+		for (int i = 0; i < 10; i++) {
+			struct rte_mbuf *m[32];
+
+			rte_pktmbuf_free_bulk(m, endpoint_rx(ep, 0, m, 32));
+			tx_one(ep, 0, mbuf_of(ep, bytes, 100));
+		}
+		s = wait_present(ep, false);
+		assert_string_equal(s.reason,
+				    "the client took its memory away; it must start anew");
+		assert_works(good, &g);
+		front_destroy(&f);
+	}
+	front_destroy(&g);
 	start_front(&f, ep, path_of("s"), 1, 2048, 0);
 	assert_works(ep, &f);
 	front_destroy(&f);
@@ -407,17 +451,12 @@ static void test_many(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_lying_offloads),
-		TEST(test_short_frames),
-		TEST(test_scattered_header),
-		TEST(test_lying_descriptors),
-		TEST(test_giant_frames),
-		TEST(test_100_connections),
-		TEST(test_second_client),
-		TEST(test_death_in_mid_burst),
-		TEST(test_half_a_message),
-		TEST(test_junk_messages),
-		TEST(test_many),
+		TEST(test_lying_offloads),    TEST(test_short_frames),
+		TEST(test_scattered_header),  TEST(test_lying_descriptors),
+		TEST(test_giant_frames),      TEST(test_100_connections),
+		TEST(test_second_client),     TEST(test_death_in_mid_burst),
+		TEST(test_half_a_message),    TEST(test_junk_messages),
+		TEST(test_memory_taken_away), TEST(test_many),
 	};
 
 	return cmocka_run_group_tests_name("vhost_hostile", tests, group_setup, group_teardown);

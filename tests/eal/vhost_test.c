@@ -48,8 +48,8 @@ static void test_reasons(void **state)
 
 static void test_refused_feature(void **state)
 {
-	struct endpoint *ep = open_vhost(path_of("s"), (struct endpoint_conf){.no_offload = true},
-					 1);
+	struct endpoint *ep =
+		open_vhost(path_of("s"), (struct endpoint_conf){.no_offload = true}, 1);
 	struct endpoint_state s = {0};
 	struct front f;
 
@@ -187,8 +187,12 @@ static void test_checksums_from_the_guest(void **state)
 	(void)state;
 	start_front(&f, ep, path_of("s"), 1, 70000, FRONT_OFFLOADS);
 	for (unsigned int i = 0; i < 64; i++) {
-		struct spec s = {.v6 = i & 1, .udp = i & 2, .n_tags = i / 4 % 3, .payload = 1000,
-				 .ip_opts = i & 32 ? 2 : 0, .tcp_opts = 3};
+		struct spec s = {.v6 = i & 1,
+				 .udp = i & 2,
+				 .n_tags = i / 4 % 3,
+				 .payload = 1000,
+				 .ip_opts = i & 32 ? 2 : 0,
+				 .tcp_opts = 3};
 		struct virtio_net_hdr h;
 		struct rte_mbuf *m;
 		uint64_t l4;
@@ -214,8 +218,8 @@ static void test_checksum_anywhere(void **state)
 {
 	struct endpoint *ep = open_vhost(path_of("s"), plain, 1);
 	struct spec s = {.udp = true, .payload = 600};
-	struct virtio_net_hdr h = {.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_start = 200,
-				   .csum_offset = 16};
+	struct virtio_net_hdr h = {
+		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_start = 200, .csum_offset = 16};
 	struct rte_mbuf *m;
 	struct front f;
 
@@ -291,9 +295,9 @@ static void check_to_guest(struct endpoint *ep, struct front *f, const struct sp
 	assert_int_equal(h.hdr.csum_start, frame_l4(&frame));
 	assert_int_equal(h.hdr.csum_offset, s->udp ? 6 : 16);
 	assert_int_equal(h.hdr.gso_size, tso);
-	assert_int_equal(h.hdr.gso_type, tso == 0 ? VIRTIO_NET_HDR_GSO_NONE :
-					 s->v6	  ? VIRTIO_NET_HDR_GSO_TCPV6 :
-						    VIRTIO_NET_HDR_GSO_TCPV4);
+	assert_int_equal(h.hdr.gso_type, tso == 0 ? VIRTIO_NET_HDR_GSO_NONE
+					 : s->v6  ? VIRTIO_NET_HDR_GSO_TCPV6
+						  : VIRTIO_NET_HDR_GSO_TCPV4);
 }
 
 static void test_work_to_the_guest(void **state)
@@ -304,7 +308,10 @@ static void test_work_to_the_guest(void **state)
 	(void)state;
 	start_front(&f, ep, path_of("s"), 1, 2048, FRONT_MRG | FRONT_OFFLOADS);
 	for (unsigned int i = 0; i < 64; i++) {
-		struct spec s = {.v6 = i & 1, .udp = i & 2, .n_tags = i / 4 % 3, .payload = 1000,
+		struct spec s = {.v6 = i & 1,
+				 .udp = i & 2,
+				 .n_tags = i / 4 % 3,
+				 .payload = 1000,
 				 .ip_opts = i & 32 ? 2 : 0};
 
 		check_to_guest(ep, &f, &s, 0);

@@ -3,8 +3,12 @@
 """What the owner of a TAP does to it: followed, or answered by taking carrier away."""
 
 import contextlib
+import fcntl
 import os
+import socket
+import struct
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "lib"))
 # pylint: disable=wrong-import-position
@@ -152,6 +156,69 @@ def test_wire_carrier():
             t.out.ip("link set w0 up")
             taptest.eventually(lambda: carrier(t.inside, "web0"), "carrier", 3)
             t.comes_to("web", "db", DB, WEB)
+
+
+class MtuSetter:
+    """Changes a netdev's MTU as its owner would, only quicker than with `ip`."""
+
+    SIOCSIFMTU = 0x8922
+
+    def __init__(self, ns, device):
+        with ns.entered():
+            self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._name = device.encode()
+
+    def set(self, mtu):
+        fcntl.ioctl(self._socket, self.SIOCSIFMTU, struct.pack("16si20x", self._name, mtu))
+
+    def close(self):
+        self._socket.close()
+
+
+def test_burst():
+    """What an owner changes without a pause makes no more than a hundred snapshots a second."""
+    forwarder.need()
+    with netns.Namespace("in") as inside, netns.Namespace("out") as out:
+        ini = lab.port(out) + lab.vnic("web", inside, mac=WEB) + lab.vnic("db", inside, mac=DB)
+        with forwarder.Forwarder(ini, args=("--log-level=vnic.ctl:debug",)) as f:
+            lab.eventually_up(inside, "web0", "db0")
+            owner = MtuSetter(inside, "web0")
+            before = f.text().count("is in force")
+            start = time.monotonic()
+            for i in range(500):
+                owner.set(1000 + i % 400)
+                time.sleep(0.001)
+            owner.set(1234)
+            owner.close()
+            taptest.eventually(lambda: f.link("web")["mtu"] == 1234, "the last MTU is followed", 3)
+            took = time.monotonic() - start
+            taken = f.text().count("is in force") - before
+            taptest.note(f"501 changes in {took:.2f} s: {taken} snapshots")
+            taptest.check(taken >= 1, "the log tells of no snapshot")
+            taptest.check(taken <= took / 0.01 + 2, f"{taken} snapshots in {took:.3f} s")
+
+
+def test_namespace_is_replaced():
+    """A namespace is deleted under a running forwarder and made again: its vnic forwards again."""
+    forwarder.need()
+    with netns.Namespace("out") as out, netns.Namespace("in") as inside:
+        web = netns.Namespace("web")
+        ini = (lab.port(out) + lab.vnic("db", inside, mac=DB, address="10.1.0.3/24")
+               + lab.vnic("web", web, mac=WEB, address="10.1.0.2/24", queues=2))
+        with forwarder.Forwarder(ini) as f:
+            for pause in (0, 1, 0):
+                lab.eventually_up(web, "web0")
+                lab.reaches(web, "10.1.0.3")
+                lab.reaches(inside, "10.1.0.2")
+                web.delete()
+                time.sleep(pause)
+                web = netns.Namespace("web")
+                taptest.eventually(lambda n=web: lab.link(n, "web0"), "web0 is there again")
+            lab.eventually_up(web, "web0")
+            lab.reaches(web, "10.1.0.3")
+            lab.reaches(inside, "10.1.0.2")
+            taptest.equal(f.link("web")["endpoint"]["reason"], None, "reason")
+        web.delete()
 
 
 def test_namespace_comes_later():

@@ -1,11 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""A thousand vnics from one line: start, forward, reload, stop."""
+"""A thousand vnics from one line: start, forward, reload, stop; in one namespace, and in as many."""
 
 import collections
+import contextlib
 import os
 import socket
 import sys
+import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "lib"))
@@ -18,6 +20,8 @@ import netns
 import taptest
 
 N = int(os.environ.get("SCALE_VNICS", "1000"))
+# One by one, the netdevs of a thousand vnics take 20 s to go.
+STOP_LIMIT = 8
 
 
 def mac_of(i):
@@ -91,6 +95,79 @@ def forwards(inside, out, n):
             s.close()
 
 
+class Bystander:
+    """Frames from the wire to n0 and back without a pause, while something else happens."""
+
+    def __init__(self, inside, out):
+        self._stations = {"wire": capture.Station("wire", out, "w0"),
+                          "n0": capture.Station("n0", inside, "n0")}
+        self._play = capture.Play(self._stations)
+        self._play.QUIET = 0
+        self._number = 0
+
+    def _frames(self):
+        for at, src, dst in (("wire", "X0", mac_of(0)), ("n0", mac_of(0), "X0")):
+            self._number += 1
+            data = frames.build(self._number, frames.mac(dst), frames.mac(src), length=60)
+            yield capture.Frame(self._number, at, data, "")
+
+    def during(self, function):
+        """Runs @function; frames flow all the while, and not one may be lost."""
+        thread = threading.Thread(target=function)
+        thread.start()
+        while thread.is_alive():
+            self._play.send([f for _ in range(4) for f in self._frames()])
+            time.sleep(0.005)
+        thread.join()
+        wanted = {n: {"n0" if n % 2 else "wire": 1} for n in range(1, self._number + 1)}
+        self._play.QUIET, self._play.LIMIT = 0.1, 5
+        self._play.send([], wanted)
+        lost = [n for n, to in wanted.items() if self._play.receivers(n) != to]
+        taptest.check(not lost, f"{len(lost)} of {self._number} frames lost: {lost[:10]}")
+        taptest.note(f"a bystander's {self._number} frames: none lost")
+
+    def close(self):
+        self._play.close()
+        for station in self._stations.values():
+            station.close()
+
+
+def drops_half(f, inside, out):
+    """A reload takes half of all vnics away: soon done, and nobody else notices."""
+    bystander = Bystander(inside, out)
+    took = []
+
+    def reload():
+        start = time.monotonic()
+        f.reload(config(inside, out, N // 2))
+        took.append(time.monotonic() - start)
+    try:
+        bystander.during(reload)
+    finally:
+        bystander.close()
+    taptest.check(took, "the reload failed")
+    taptest.note(f"half fewer: {took[0]:.2f} s")
+    taptest.check(took[0] < STOP_LIMIT, f"{took[0]:.1f} s for {N // 2} fewer vnics")
+    taptest.equal([i for i in range(N) if inside_has(inside, i) != (i < N // 2)], [],
+                  "netdevs that should not be there, or should")
+
+
+def inside_has(inside, i):
+    with inside.entered():
+        try:
+            return bool(socket.if_nametoindex(f"n{i}"))
+        except OSError:
+            return False
+
+
+def stop(f, n):
+    start = time.monotonic()
+    f.stop(60)
+    took = time.monotonic() - start
+    taptest.note(f"{n} vnics: stopped after {took:.2f} s")
+    taptest.check(took < STOP_LIMIT, f"{took:.1f} s to stop {n} vnics")
+
+
 def test_thousand():
     """A thousand vnics from one count line start, forward, reload and stop."""
     forwarder.need()
@@ -118,10 +195,62 @@ def test_thousand():
             f.reload(config(inside, out, N, mode="vepa"))
             taptest.note(f"all change their mode: {time.monotonic() - start:.2f} s")
             taptest.equal(lab.link(inside, "n7")["ifindex"], index, "ifindex of n7 throughout")
-            start = time.monotonic()
-            f.stop(60)
-            taptest.note(f"stopped after {time.monotonic() - start:.2f} s")
-        taptest.eventually(lambda: lab.link(inside, "n0") is None, "the netdevs are gone", 20)
+            drops_half(f, inside, out)
+            f.reload(config(inside, out, N))
+            stop(f, N)
+        taptest.check(lab.link(inside, "n0") is None, "a netdev is left")
+
+
+@contextlib.contextmanager
+def namespaces(n):
+    """The names of @n namespaces, made and removed by one process each time."""
+    names = [f"{netns.PREFIX}{os.getpid()}-s{i}" for i in range(n)]
+    try:
+        netns.run("ip", "-batch", "-", text="".join(f"netns add {x}\n" for x in names),
+                  timeout=120)
+        yield names
+    finally:
+        netns.run("ip", "-force", "-batch", "-", text="".join(f"netns del {x}\n" for x in names),
+                  check=False, timeout=120)
+
+
+class Named:
+    """A namespace by its name, as far as a Station needs it."""
+
+    def __init__(self, name):
+        self.path = f"/run/netns/{name}"
+
+    def entered(self):
+        return netns.entered(self.path)
+
+
+def test_thousand_namespaces():
+    """A thousand vnics in as many namespaces start, forward and stop."""
+    forwarder.need()
+    with namespaces(N) as names, netns.Namespace("out") as out:
+        ini = lab.port(out) + forwarder.section("vnic", "n", {
+            "type": "macvlan", "port": "eth0", "mode": "bridge", "mac": mac_of(0), "count": N,
+            "endpoint": f"tap:eth0,netns={netns.PREFIX}{os.getpid()}-s%d"})
+        with forwarder.Forwarder(ini, ready=60) as f:
+            taptest.note(f"{N} vnics: ready {f.ready_after:.2f} s after the start")
+            ones = sorted({0, N // 3, N // 2, N - 1})
+            stations = {f"n{i}": capture.Station(f"n{i}", Named(names[i]), "eth0") for i in ones}
+            stations["wire"] = capture.Station("wire", out, "w0")
+            for station in stations.values():
+                taptest.eventually(station.has_carrier, f"{station.name} has carrier")
+            play = capture.Play(stations)
+            play.send([capture.Frame(i + 1, "wire",
+                                     frames.build(i + 1, mac_of(i), frames.mac("X0"), length=60),
+                                     "") for i in ones], {i + 1: {f"n{i}": 1} for i in ones})
+            taptest.equal([play.text(i + 1, letters=False) for i in ones],
+                          [f"n{i}" for i in ones], "who hears the wire")
+            play.close()
+            for station in stations.values():
+                station.close()
+            stop(f, N)
+        left = [x for x in (names[i] for i in ones)
+                if netns.run("ip", "-n", x, "link", "show", "eth0", check=False)[0] == 0]
+        taptest.equal(left, [], "namespaces with a netdev left")
 
 
 if __name__ == "__main__":

@@ -245,6 +245,72 @@ def test_requests():
          "config", "check", "a b.ini")
 
 
+def test_changes():
+    """The words of link add, set and del, address, route and neigh, in ip's order and others."""
+    web = {"name": "web", "link": "eth0", "type": "macvlan"}
+    asks("link.add", {**web, "mode": "bridge"},
+         *"link add name web link eth0 type macvlan mode bridge".split())
+    asks("link.add", {**web, "mode": "bridge", "mtu": "1400", "address": "02:00:00:00:00:01"},
+         *"l a link eth0 web address 02:00:00:00:00:01 mtu 1400 type macvlan mode bridge".split())
+    asks("link.add", {**web, "endpoint": "tap:w", "netns": "x", "state": "down"},
+         *"link add dev web down link eth0 endpoint tap:w netns x type macvlan".split())
+    asks("link.add", {**web, "mode": "source", "flags": "nodst", "sources": ["a", "b"],
+                      "state": "up"},
+         *"link add web link eth0 type macvlan mode source flag nodst macaddr set a b up".split())
+    asks("link.add", {**web, "type": "ipvlan", "mode": "l2", "flags": "bridge"},
+         *"link add web link eth0 type ipvlan mode l2 bridge".split())
+    asks("link.add", {"name": "a", "type": "veth", "endpoint": "tap:a",
+                      "peer": {"name": "b", "endpoint": "tap:b", "mtu": "9000"}},
+         *"link add a endpoint tap:a type veth peer name b endpoint tap:b mtu 9000".split())
+    asks("link.add", {"name": "a", "type": "veth", "peer": {"name": "b"}},
+         *"link add name a type veth peer b".split())
+    asks("link.set", {"name": "web", "state": "up"}, "link", "set", "web", "up")
+    asks("link.set", {"name": "up", "state": "down"}, "l", "se", "dev", "up", "down")
+    asks("link.set", {"name": "web", "type": "macvlan", "mode": "source", "flags": ""},
+         *"link set web type macvlan mode source flag null".split())
+    for verb, value in (("add a b", {"add": ["a", "b"]}), ("del a", {"del": ["a"]}),
+                        ("set", {"set": []}), ("flush", {"flush": True}), ("add", {"add": []})):
+        asks("link.set", {"name": "web", "macaddr": value, "spoofcheck": "mac"},
+             *f"link set web macaddr {verb} spoofcheck mac".split())
+    asks("link.del", {"name": "web"}, "link", "del", "web")
+    asks("link.del", {"name": "web"}, "l", "delete", "dev", "web")
+    one = {"dev": "web", "address": "10.0.0.2/24"}
+    asks("address.show", {}, "a")
+    asks("address.show", {"dev": "web"}, "address", "show", "web")
+    asks("address.add", one, *"addr add 10.0.0.2/24 dev web".split())
+    asks("address.del", one, *"a d dev web local 10.0.0.2/24".split())
+    asks("route.show", {"dev": "eth0"}, "r", "s", "dev", "eth0")
+    asks("route.add", {"dst": "default", "via": "192.0.2.1", "dev": "eth0"},
+         *"route add default via 192.0.2.1 dev eth0".split())
+    asks("neigh.show", {}, "n")
+    asks("neigh.flush", {"dev": "eth0"}, "neigh", "flush", "dev", "eth0")
+    asks("config.show", {}, "config", "show")
+
+
+def test_saves():
+    """config save writes what the daemon says, to a file or a pipe, and leaves no other."""
+    with Daemon(result({"text": "[port p]\n"})) as daemon:
+        path = os.path.join(daemon.directory, "new.ini")
+        expect(daemon.run("config", "save", path), 0, "")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write("old")
+        os.chmod(path, 0o640)
+        expect(daemon.run("config", "save", path), 0, "")
+        with open(path, encoding="utf-8") as f:
+            equal(f.read(), "[port p]\n", "the file")
+        equal(os.stat(path).st_mode & 0o777, 0o640, "its mode")
+        expect(daemon.run("config", "save", "-"), 0, "[port p]\n")
+        expect(daemon.run("config", "save", "/dev/stdout"), 0, "[port p]\n")
+        expect(daemon.run("config", "save", "/dev/full"), 1, "",
+               "vnicctl: /dev/full: No space left on device\n")
+        expect(daemon.run("config", "save", daemon.directory), 1, "",
+               f"vnicctl: {daemon.directory}: Is a directory\n")
+        equal(sorted(os.listdir(daemon.directory)), ["new.ini", "sock"], "files")
+        equal({r["method"] for r in daemon.requests}, {"config.show"}, "methods")
+    with Daemon(result({})) as daemon:
+        equal(daemon.run("config", "save", "-").returncode, 1, "a daemon without a text")
+
+
 def test_abbreviations():
     """Objects, verbs and options may be shortened, as ip's."""
     brief = {"statistics": False, "details": False}
@@ -305,6 +371,28 @@ def test_usage_errors():
         (["config", "check", "a", "b"], "unexpected 'b'"),
         (["config", "reload", "x"], "unexpected 'x'"),
         (["config"], "Usage:"),
+        (["config", "save"], "FILE is missing"),
+        (["link", "add"], "a NAME is missing"),
+        (["link", "add", "web"], "a type is missing"),
+        (["link", "add", "web", "db", "type", "veth"], "unexpected 'db'"),
+        (["link", "add", "web", "type"], "a value is missing after 'type'"),
+        (["link", "add", "a", "type", "veth", "peer"], "a name is missing after 'peer'"),
+        (["link", "add", "a", "type", "veth", "peer", "b", "c"], "unexpected 'c'"),
+        (["link", "add", "a", "mtu", "1", "mtu", "2", "type", "veth"], "the mtu is there twice"),
+        (["link", "set"], "a NAME is missing"),
+        (["link", "set", "web"], "nothing to set"),
+        (["link", "set", "web", "up", "down"], "the state is there twice"),
+        (["link", "set", "web", "macaddr"], "macaddr needs add"),
+        (["link", "set", "web", "macaddr", "drop"], "macaddr needs add"),
+        (["link", "set", "web", "macaddr", "flush", "macaddr", "flush"], "macaddr is there twice"),
+        (["link", "set", "web", "macaddr", "add", "caf\udcc3"], "not UTF-8"),
+        (["link", "set", "web", "bogus"], "unexpected 'bogus'"),
+        (["link", "set", "-s", "web"], "options go before the object"),
+        (["link", "del"], "a NAME is missing"),
+        (["link", "del", "a", "b"], "unexpected 'b'"),
+        (["address", "add", "10.0.0.1/24"], "'dev NAME' is missing"),
+        (["address", "add", "dev", "web"], "an address is missing"),
+        (["route", "add", "default", "dev", "eth0"], "'via ADDRESS' is missing"),
         (["-x", "link"], "option '-x' is unknown"),
         (["-jx", "link"], "option '-jx' is unknown"),
         (["--socket"], "a path is missing"),

@@ -2,7 +2,7 @@
 """Virtual machines: QEMU with a Debian kernel, and commands in it as in a namespace.
 
 A Machine has run() and popen() as netns.Namespace has, so that lab's pings and iperf3 take
-either. Commands go over a serial port that is QEMU's own stdin and stdout: no file, no network
+either. Commands go over a virtio port that is QEMU's own stdin and stdout: no file, no network
 device of the guest's. All waiting has limits, and a machine ends with the test, whatever
 happens: QEMU is told by the kernel when we die.
 """
@@ -30,9 +30,10 @@ import vmimage
 
 QEMU = "qemu-system-x86_64"
 BOOT_LIMIT = float(os.environ.get("DPDK_VNIC_BOOT_LIMIT", "60"))
-# No mitigations: they cost an emulated CPU much.
+# No mitigations: they cost an emulated CPU much. No timer check: it counts ticks in a moment that a
+# busy host may not give us, and panics.
 _APPEND = ("console=ttyS0 quiet panic=0 mitigations=off random.trust_cpu=on net.ifnames=0 "
-           "ipv6.autoconf=0")
+           "no_timer_check tsc=reliable ipv6.autoconf=0")
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 _live = []
@@ -183,7 +184,9 @@ class Machine:
             "-object", f"memory-backend-memfd,id=mem,size={memory}M,share=on",
             "-nodefaults", "-display", "none", "-kernel", kernel.image, "-initrd", initrd,
             "-append", f"{_APPEND} {append}", "-serial", f"file:{self.console}",
-            "-chardev", "stdio,id=commands,signal=off", "-serial", "chardev:commands",
+            "-chardev", "stdio,id=commands,signal=off",
+            # No UART: an emulated one's interrupt gets lost now and then.
+            "-device", "virtio-serial-pci", "-device", "virtserialport,chardev=commands",
             "-qmp", f"unix:{self.directory}/qmp,server=on,wait=off", *devices]
         start = ns.popen if ns else lambda *c, **kw: subprocess.Popen(c, **kw)
         with open(os.path.join(self.directory, "qemu"), "wb") as errors:
@@ -234,7 +237,17 @@ class Machine:
             if os.path.exists(path):
                 with open(path, encoding="utf-8", errors="replace") as f:
                     text += f.read()[-2000:]
-        return text or "(nothing on the console)"
+        return (text or "(nothing on the console)") + self._processors()
+
+    def _processors(self):
+        """Where its CPUs are, for a machine that is silent."""
+        if not self.process or self.process.poll() is not None:
+            return ""
+        try:
+            words = self.qmp("human-monitor-command", **{"command-line": "info registers -a"})
+        except (OSError, ValueError, taptest.Failure):
+            return "\n(the monitor is silent, too)"
+        return "\n" + "\n".join(re.findall(r"(?:CPU#\d+|RIP=\S+.*HLT=\d)", words))
 
     def migrate(self, other, limit=60):
         """Moves the running machine into @other, made like this one with "-incoming defer" and
@@ -256,8 +269,11 @@ class Machine:
 
     def _send(self, words):
         self._number += 1
+        self._write(f"{self._number} {words}\n")
+
+    def _write(self, text):
         try:
-            self.process.stdin.write(f"{self._number} {words}\n".encode())
+            self.process.stdin.write(text.encode())
             self.process.stdin.flush()
         except BrokenPipeError:
             raise taptest.Failure(f"{self.name}: QEMU has ended") from None

@@ -24,7 +24,7 @@ import taptest
 CACHE = os.environ.get("DPDK_VNIC_CACHE", "/var/cache/dpdk-vnic-tests")
 
 # Debian has these as modules; what they need in turn is found in them.
-MODULES = ("virtio_pci", "virtio_net", "e1000", "tun", "8021q", "veth", "vfio_pci",
+MODULES = ("virtio_pci", "virtio_console", "virtio_net", "e1000", "tun", "8021q", "vfio_pci",
            "vfio_iommu_type1", "uio_pci_generic")
 PROGRAMS = ("busybox", "ip", "ping", "ethtool", "iperf3")
 _SUFFIX = re.compile(r"\.ko(\.xz|\.gz)?$")
@@ -218,7 +218,7 @@ def which(program):
 
 
 _INIT = """#!/bin/busybox sh
-# Mounts, loads the modules, then serves commands on the second serial port: to a line `N WORDS` it
+# Mounts, loads the modules, then serves commands on its virtio port: to a line `N WORDS` it
 # answers with their output, `@N:STATUS`, their errors, `@N.`. Every process costs an emulated CPU
 # tens of milliseconds, so there are as few as can be.
 /bin/busybox --install -s /bin
@@ -234,8 +234,8 @@ ip link set lo up
 while read -r module; do
     insmod "$module" || echo "init: $module"
 done </modules/order
-exec </dev/ttyS1 >/dev/ttyS1
-stty raw -echo
+# A port can be opened once only.
+exec <>/dev/vport0p1 >&0
 echo "@ready"
 while read -r number words; do
     (eval "$words") </dev/null 2>/tmp/err

@@ -28,8 +28,8 @@ static void test_full_global_and_ports(void **state)
 	assert_non_null(c);
 	assert_string_equal(es.file, DATA("full.ini"));
 	assert_string_equal(c->global.control, "/run/other.sock");
-	assert_null(c->global.metrics);
-	assert_false(c->global.idle_adaptive);
+	assert_string_equal(c->global.metrics, "[::1]:9477");
+	assert_true(c->global.idle_adaptive);
 	assert_int_equal(c->global.mbufs, 16384);
 	assert_int_equal(c->global.mbuf_size, 4096);
 	assert_int_equal(c->n_ports, 2);
@@ -171,8 +171,6 @@ static void test_later_is_parsed(void **state)
 
 	(void)state;
 	assert_non_null(c);
-	assert_string_equal(c->global.metrics, "[::1]:9477");
-	assert_true(c->global.idle_adaptive);
 	assert_int_equal(c->ports[0].device.type, ENDPOINT_VHOST);
 	assert_string_equal(c->ports[0].device.target, "/run/wire.sock");
 	assert_true(c->ports[0].device.client);

@@ -33,6 +33,8 @@ struct fixture {
 	struct event_base *base;
 	struct rpc *rpc;
 	int n_bigs; /* calls of "big" */
+	int n_taken; /* connections that "take" was given, or learned to be gone */
+	int taken; /* the last one */
 	int n_calls;
 	int calls[MAX_CALLS]; /* the "n" of each call of "count", in order */
 };
@@ -125,7 +127,27 @@ static json_t *call_close(const json_t *params, void *arg, struct err *err)
 	return json_string("closed");
 }
 
+static void take(int fd, void *arg)
+{
+	struct fixture *f = arg;
+
+	f->n_taken++;
+	f->taken = fd;
+}
+
+/* An answer of "bytes" bytes, and the connection becomes ours. */
+static json_t *call_take(const json_t *params, void *arg, struct err *err)
+{
+	struct fixture *f = arg;
+
+	if (rpc_hand_over(f->rpc, take, f, err) != 0)
+		return NULL;
+	f->n_bigs--;
+	return call_big(params, arg, err);
+}
+
 static const struct rpc_method methods[] = {
+	{"take", call_take},
 	{"echo", call_echo},
 	{"refuse", call_refuse},
 	{"refuse.cut", call_refuse_cut},
@@ -1074,6 +1096,94 @@ static void test_close_from_a_method(void **state)
 	}
 }
 
+static void wait_for_taken(struct fixture *f, int n)
+{
+	long end = now_ms() + PATIENCE_MS;
+
+	while (f->n_taken < n && now_ms() < end)
+		turn_loop(f);
+	assert_int_equal(f->n_taken, n);
+}
+
+/* A method that keeps its connection: the client has its answer first, and is no client then. */
+static void test_hand_over(void **state)
+{
+	static const char answer[] = "{\"jsonrpc\":\"2.0\",\"result\":\"\",\"id\":1}";
+	static const char *const asks[] = {
+		"{\"jsonrpc\":\"2.0\",\"method\":\"take\",\"id\":1}\n",
+		"{\"jsonrpc\":\"2.0\",\"method\":\"take\",\"id\":1}\n"
+		"{\"jsonrpc\":\"2.0\",\"method\":\"count\",\"id\":2}\n",
+		"{\"jsonrpc\":\"2.0\",\"method\":\"take\"}\n",
+	};
+	struct fixture *f = *state;
+	int fd;
+
+	open_server(f, NULL);
+	for (int i = 0; i < 3; i++) {
+		fd = client(f);
+		say(f, fd, asks[i]);
+		if (i < 2)
+			expect_line(f, fd, answer);
+		wait_for_taken(f, i + 1);
+		assert_int_equal(rpc_n_clients(f->rpc), 0);
+		assert_true(f->taken >= 0);
+		assert_int_equal(send(f->taken, "raw\n", 4, 0), 4);
+		expect_line(f, fd, "raw");
+		close(f->taken);
+		expect_end(f, fd);
+	}
+	assert_int_equal(f->n_calls, 0);
+	expect_alive(f);
+}
+
+/* Who leaves, or is left, before he has taken the answer: told so, once. */
+static void test_hand_over_to_nobody(void **state)
+{
+	struct fixture *f = *state;
+	int fd;
+
+	open_server(f, NULL);
+	for (int i = 1; i <= 2; i++) {
+		fd = client(f);
+		say(f, fd,
+		    "{\"jsonrpc\":\"2.0\",\"method\":\"take\",\"params\":{\"bytes\":8000000},"
+		    "\"id\":1}\n");
+		/* More than the socket holds: it isn't handed over yet. */
+		run_for(f, SHORT_MS);
+		assert_int_equal(f->n_taken, i - 1);
+		if (i == 1) {
+			hang_up(f, fd);
+		} else {
+			rpc_close(f->rpc);
+			f->rpc = NULL;
+			close(fd);
+		}
+		assert_int_equal(f->n_taken, i);
+		assert_int_equal(f->taken, -1);
+	}
+}
+
+/* A batch has other answers to come: refused, and the client goes on. */
+static void test_hand_over_in_a_batch(void **state)
+{
+	struct fixture *f = *state;
+	char *line;
+	int fd;
+
+	open_server(f, NULL);
+	fd = client(f);
+	say(f, fd,
+	    "[{\"jsonrpc\":\"2.0\",\"method\":\"take\",\"id\":1},"
+	    "{\"jsonrpc\":\"2.0\",\"method\":\"echo\",\"id\":2}]\n");
+	line = get_line(f, fd);
+	assert_non_null(strstr(line, "EINVAL"));
+	assert_non_null(strstr(line, "\"id\":2"));
+	free(line);
+	assert_int_equal(f->n_taken, 0);
+	hang_up(f, fd);
+	assert_int_equal(f->n_taken, 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -1095,6 +1205,9 @@ int main(void)
 		TEST(test_too_many_clients),
 		TEST(test_socket_file),
 		TEST(test_close_from_a_method),
+		TEST(test_hand_over),
+		TEST(test_hand_over_to_nobody),
+		TEST(test_hand_over_in_a_batch),
 	};
 
 	return cmocka_run_group_tests_name("rpc", tests, NULL, NULL);

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * address, route, neigh: words and lines as iproute2 has them.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "words.h"
+
+static int need(const json_t *params, const char *name, const char *what, struct err *err)
+{
+	return json_object_get(params, name) != NULL ? 0
+						     : err_set(err, EINVAL, "%s is missing", what);
+}
+
+/** [[dev] NAME] */
+PARSER(parse_dev)
+{
+	struct words w = {argc, argv};
+	int rc = 0;
+
+	(void)o;
+	if (take_if(&w, "dev"))
+		rc = take_value(&w, "dev", "dev", params, err);
+	else if (w.n > 0 && w.next[0][0] != '-')
+		rc = put_text(params, "dev", take_word(&w), err);
+	return rc == 0 && w.n > 0 ? unexpected_word(w.next[0], err) : rc;
+}
+
+/** [local] ADDRESS dev NAME, in either order */
+PARSER(parse_address)
+{
+	struct words w = {argc, argv};
+	int rc = 0;
+
+	(void)o;
+	while (w.n > 0 && rc == 0) {
+		if (take_if(&w, "dev"))
+			rc = take_value(&w, "dev", "dev", params, err);
+		else if (take_if(&w, "local"))
+			rc = take_value(&w, "local", "address", params, err);
+		else if (w.next[0][0] == '-' || json_object_get(params, "address") != NULL)
+			rc = unexpected_word(w.next[0], err);
+		else
+			rc = put_text(params, "address", take_word(&w), err);
+	}
+	if (rc == 0)
+		rc = need(params, "address", "an address", err);
+	return rc != 0 ? rc : need(params, "dev", "'dev NAME'", err);
+}
+
+/** PREFIX via ADDRESS dev NAME */
+PARSER(parse_route)
+{
+	struct words w = {argc, argv};
+	int rc = 0;
+
+	(void)o;
+	while (w.n > 0 && rc == 0) {
+		if (take_if(&w, "dev"))
+			rc = take_value(&w, "dev", "dev", params, err);
+		else if (take_if(&w, "via"))
+			rc = take_value(&w, "via", "via", params, err);
+		else if (w.next[0][0] == '-' || json_object_get(params, "dst") != NULL)
+			rc = unexpected_word(w.next[0], err);
+		else
+			rc = put_text(params, "dst", take_word(&w), err);
+	}
+	if (rc == 0)
+		rc = need(params, "dst", "a PREFIX", err);
+	if (rc == 0)
+		rc = need(params, "via", "'via ADDRESS'", err);
+	return rc != 0 ? rc : need(params, "dev", "'dev PORT'", err);
+}
+
+/* ---- printing ---- */
+
+static void put(const json_t *object, const char *key, const char *before, FILE *out)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	if (text == NULL)
+		return;
+	fputs(before, out);
+	show_text(text, out);
+}
+
+void show_addresses(const struct options *o, const json_t *result, FILE *out)
+{
+	const json_t *link, *info;
+	size_t i, k;
+
+	(void)o;
+	json_array_foreach (result, i, link) {
+		put(link, "ifname", "", out);
+		fputs(":\n", out);
+		json_array_foreach (json_object_get(link, "addr_info"), k, info) {
+			const json_t *len = json_object_get(info, "prefixlen");
+
+			put(info, "family", "    ", out);
+			put(info, "local", " ", out);
+			put(info, "last", "-", out);
+			if (json_object_get(info, "last") == NULL && json_is_integer(len))
+				fprintf(out, "/%" JSON_INTEGER_FORMAT, json_integer_value(len));
+			putc('\n', out);
+		}
+	}
+}
+
+void show_routes(const struct options *o, const json_t *result, FILE *out)
+{
+	const json_t *route;
+	size_t i;
+
+	(void)o;
+	json_array_foreach (result, i, route) {
+		put(route, "dst", "", out);
+		put(route, "gateway", " via ", out);
+		put(route, "dev", " dev ", out);
+		putc('\n', out);
+	}
+}

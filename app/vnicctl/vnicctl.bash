@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Completion of vnicctl for bash. Names of vnics and ports are asked of the daemon.
+
+# Names of an object's rows: what stands before ':' or '@' in lines that have flags.
+_vnicctl_ask()
+{
+	vnicctl ${socket:+--socket "$socket"} "$1" show 2>/dev/null |
+		sed -n 's/^\([^ :@]*\)[@:].*</\1/p'
+}
+
+_vnicctl_both()
+{
+	_vnicctl_ask link
+	_vnicctl_ask port
+}
+
+_vnicctl_link()
+{
+	local words="up down address mtu mode flag macaddr endpoint netns spoofcheck multicast
+		bcqueuelen bclim queues workers"
+
+	case $prev in
+	show | list | lst | del | delete | set | dev) _vnicctl_ask link ;;
+	link) _vnicctl_ask port ;;
+	type) echo "macvlan macvtap ipvlan ipvtap veth" ;;
+	mode) echo "private vepa bridge passthru source l2 l3 l3s" ;;
+	flag) echo "nodst nopromisc bridge private vepa null" ;;
+	macaddr) echo "add del set flush" ;;
+	spoofcheck) echo "off mac ip" ;;
+	multicast) echo "auto all" ;;
+	endpoint) echo "dev: tap: vhost: none" ;;
+	netns) ls /run/netns 2>/dev/null ;;
+	address | mtu | bcqueuelen | bclim | queues | workers | name | peer) ;;
+	add) echo "link name" ;;
+	*)
+		if [ "$verb" = add ]; then
+			echo "link name type peer $words"
+		elif [ "$verb" = set ]; then
+			echo "$words"
+		fi
+		;;
+	esac
+}
+
+_vnicctl_words()
+{
+	case $object,$verb in
+	,*) echo "link port drops config address route neigh worker capture top doctor help" ;;
+	link,) echo "show add set del help" ;;
+	port, | drops, | worker,) echo "show help" ;;
+	config,) echo "show check reload save help" ;;
+	address, | route,) echo "show add del help" ;;
+	neigh,) echo "show flush help" ;;
+	link,*) _vnicctl_link ;;
+	port,* | route,show | neigh,*) _vnicctl_ask port ;;
+	drops,* | address,show) _vnicctl_both ;;
+	address,*) [ "$prev" = dev ] && _vnicctl_both || echo dev ;;
+	route,*) [ "$prev" = dev ] && _vnicctl_ask port || echo "default via dev" ;;
+	capture,*) echo "$(_vnicctl_both) in out drops any -w -c -s" ;;
+	esac
+}
+
+_vnicctl()
+{
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+	local socket="" object="" verb="" i=1
+
+	while [ "$i" -lt "$COMP_CWORD" ]; do
+		case ${COMP_WORDS[i]} in
+		--socket | -socket)
+			i=$((i + 1))
+			socket=${COMP_WORDS[i]}
+			;;
+		-*) ;;
+		*) break ;;
+		esac
+		i=$((i + 1))
+	done
+	[ "$i" -lt "$COMP_CWORD" ] && object=${COMP_WORDS[i]}
+	[ "$((i + 1))" -lt "$COMP_CWORD" ] && verb=${COMP_WORDS[i + 1]}
+	[ "$object" = capture ] && verb=${verb:-start}
+	case $prev in
+	--socket | -socket | -w)
+		compopt -o default
+		COMPREPLY=()
+		return
+		;;
+	esac
+	case $object,$verb in
+	config,check | config,save | doctor,*)
+		compopt -o default
+		COMPREPLY=()
+		return
+		;;
+	esac
+	if [ -z "$object" ] && [ "${cur#-}" != "$cur" ]; then
+		mapfile -t COMPREPLY < <(compgen -W "-json -pretty -statistics -details --socket -Version" -- "$cur")
+		return
+	fi
+	mapfile -t COMPREPLY < <(compgen -W "$(_vnicctl_words)" -- "$cur")
+}
+
+complete -F _vnicctl vnicctl
