@@ -10,7 +10,7 @@
 
 /** For the usage text: what stands behind `vnicctl capture`, and what it does. */
 #define CAPTURE_ARGS "[NAME [in|out|drops|any] [-w FILE|-] [-c N] [-s BYTES] [FILTER]]"
-#define CAPTURE_HELP "frames as they pass, in pcapng or as text; without NAME: who captures"
+#define CAPTURE_HELP "frames as they pass; -w: pcapng; no NAME: who captures"
 
 /** The words behind `capture`. @return exit status; what is wrong is said on stderr */
 int capture_run(const struct options *o, int argc, char **argv);

@@ -67,10 +67,10 @@ static bool ranges_equal(const struct vnic_conf *a, const struct vnic_conf *b)
 bool endpoint_conf_equal(const struct endpoint_conf *a, const struct endpoint_conf *b)
 {
 	return a->type == b->type && text_equal(a->target, b->target) &&
-	       text_equal(a->netns, b->netns) && a->queues == b->queues &&
-	       a->client == b->client && a->has_mode == b->has_mode && a->mode == b->mode &&
-	       text_equal(a->owner, b->owner) && a->no_packed == b->no_packed &&
-	       a->no_mrg == b->no_mrg && a->no_offload == b->no_offload;
+	       text_equal(a->netns, b->netns) && a->queues == b->queues && a->client == b->client &&
+	       a->has_mode == b->has_mode && a->mode == b->mode && text_equal(a->owner, b->owner) &&
+	       a->no_packed == b->no_packed && a->no_mrg == b->no_mrg &&
+	       a->no_offload == b->no_offload;
 }
 
 bool port_conf_equal(const struct port_conf *a, const struct port_conf *b)

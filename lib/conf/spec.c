@@ -136,7 +136,8 @@ static int set_owner(struct parsing *p, const char *value)
 	if (n == 0 || n > 63 || strcmp(value, ":") == 0 || is_blank(value) ||
 	    (colon != NULL && strchr(colon + 1, ':') != NULL))
 		return err_set(p->e, EINVAL,
-			       "owner: '%.60s' is not an owner (USER, USER:GROUP or :GROUP)", value);
+			       "owner: '%.60s' is not an owner (USER, USER:GROUP or :GROUP)",
+			       value);
 	p->ec.owner = value;
 	return 0;
 }
@@ -187,7 +188,8 @@ static int set_key(struct parsing *p, char *pair)
 		return set_netns(p, eq);
 	if (!tap)
 		return set_vhost_key(p, pair, eq);
-	return err_set(p->e, EINVAL, "'%.40s' is not a key of a tap endpoint (netns, queues)", pair);
+	return err_set(p->e, EINVAL, "'%.40s' is not a key of a tap endpoint (netns, queues)",
+		       pair);
 }
 
 static int parse_keyed(struct parsing *p, const char *rest)

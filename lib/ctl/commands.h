@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The methods that change what runs, and the text of it: link.add, link.set, link.del
- * (commands.c), address.*, route.*, neigh.* (commands_ip.c), config.show (docs/rpc.md).
+ * The methods that change what runs, and the text of it: link.add and link.del
+ * (commands.c), link.set (commands_set.c), address.*, route.*, neigh.* (commands_ip.c), config.show (docs/rpc.md).
  *
  * Each makes a changed copy of the running conf (conf/edit.h), and that goes the way of
  * every change: kinds_check(), runtime_apply(). What the kernel would refuse although a

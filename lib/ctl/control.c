@@ -334,10 +334,10 @@ int control_run(const struct control_args *args, struct conf *conf)
 		rpc_close(c.rpc);
 	captures_destroy(c.rt.captures);
 	metrics_close(&c.metrics);
-	close_events(&c);
 	runtime_destroy(&c.rt);
 	endpoint_watch_close();
 	pools_free();
+	close_events(&c); /* late: a second SIGTERM must not end a stop that is under way */
 	event_base_free(c.base);
 	return rc == 0 ? 0 : 1;
 }

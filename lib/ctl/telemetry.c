@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include <rte_telemetry.h>
+#include <rte_version.h>
 
 #include "base/log.h"
 #include "ctl/show.h"
@@ -12,6 +13,16 @@
 
 /** Names in one reply: what a reply holds of other things, too (RTE_TEL_MAX_DICT_ENTRIES). */
 #define PAGE 256
+
+/* DPDK 23.03 gave it a new name and deprecated the old one. */
+static int add_number(struct rte_tel_data *d, const char *name, uint64_t value)
+{
+#if RTE_VERSION >= RTE_VERSION_NUM(23, 3, 0, 0)
+	return rte_tel_data_add_dict_uint(d, name, value);
+#else
+	return rte_tel_data_add_dict_u64(d, name, value);
+#endif
+}
 
 /* ---- parameters: bytes of whoever may open the socket ---- */
 
@@ -76,7 +87,7 @@ static void add_endpoint(struct rte_tel_data *d, const char *name, const struct 
 			 const struct endpoint *ep)
 {
 	rte_tel_data_add_dict_string(d, name, c->spec);
-	rte_tel_data_add_dict_u64(d, "queues", ep != NULL ? ep->n_rx_queues : 0);
+	add_number(d, "queues", ep != NULL ? ep->n_rx_queues : 0);
 }
 
 static void vnic_info(const struct view_vnic *n, struct rte_tel_data *d)
@@ -89,7 +100,7 @@ static void vnic_info(const struct view_vnic *n, struct rte_tel_data *d)
 	rte_tel_data_add_dict_string(d, "info_kind", vnic_type_name(c->type));
 	rte_tel_data_add_dict_string(d, "mode", is_veth ? "" : vnic_mode_name(c->mode));
 	add_mac(d, n->mac);
-	rte_tel_data_add_dict_u64(d, "mtu", n->mtu);
+	add_number(d, "mtu", n->mtu);
 	rte_tel_data_add_dict_string(d, "operstate", show_operstate(n->up, n->carrier, !is_veth));
 	add_endpoint(d, "endpoint", &c->endpoint, n->endpoint);
 }
@@ -98,7 +109,7 @@ static void port_info(const struct view_port *p, struct rte_tel_data *d)
 {
 	rte_tel_data_add_dict_string(d, "ifname", p->conf->name);
 	add_mac(d, p->mac);
-	rte_tel_data_add_dict_u64(d, "mtu", p->mtu);
+	add_number(d, "mtu", p->mtu);
 	rte_tel_data_add_dict_string(d, "operstate", show_operstate(p->present, p->carrier, false));
 	add_endpoint(d, "device", &p->conf->device, p->wire);
 	if (p->conf->has_host)
@@ -146,13 +157,13 @@ static int show_stats(const char *cmd, const char *params, struct rte_tel_data *
 		rc = rte_tel_data_start_dict(d);
 	if (rc != 0)
 		return rc;
-	rte_tel_data_add_dict_u64(d, "rx_packets", sum.rx_packets);
-	rte_tel_data_add_dict_u64(d, "rx_bytes", sum.rx_bytes);
-	rte_tel_data_add_dict_u64(d, "rx_multicast", sum.rx_multicast);
-	rte_tel_data_add_dict_u64(d, "rx_dropped", sum.rx_dropped);
-	rte_tel_data_add_dict_u64(d, "tx_packets", sum.tx_packets);
-	rte_tel_data_add_dict_u64(d, "tx_bytes", sum.tx_bytes);
-	rte_tel_data_add_dict_u64(d, "tx_dropped", sum.tx_dropped);
+	add_number(d, "rx_packets", sum.rx_packets);
+	add_number(d, "rx_bytes", sum.rx_bytes);
+	add_number(d, "rx_multicast", sum.rx_multicast);
+	add_number(d, "rx_dropped", sum.rx_dropped);
+	add_number(d, "tx_packets", sum.tx_packets);
+	add_number(d, "tx_bytes", sum.tx_bytes);
+	add_number(d, "tx_dropped", sum.tx_dropped);
 	return 0;
 }
 
@@ -165,8 +176,7 @@ static int tell_drops(const char *cmd, const char *params, struct rte_tel_data *
 	if (rc == 0)
 		rc = rte_tel_data_start_dict(d);
 	for (int r = DROP_NONE + 1; rc == 0 && r < DROP_N_REASONS; r++)
-		rc = rte_tel_data_add_dict_u64(d, drop_reason_name((enum drop_reason)r),
-					       sum.drops[r]);
+		rc = add_number(d, drop_reason_name((enum drop_reason)r), sum.drops[r]);
 	return rc;
 }
 
@@ -181,13 +191,13 @@ static int add_worker(struct rte_tel_data *d, const struct view *v, uint32_t i)
 		return -ENOMEM;
 	rte_tel_data_start_dict(w);
 	cycles_read(&v->dp->workers[i]->cycles, &c);
-	rte_tel_data_add_dict_u64(w, "rx_queues", v->n_queues[i]);
-	rte_tel_data_add_dict_u64(w, "cycles", c.began != 0 ? rte_rdtsc() - c.began : 0);
-	rte_tel_data_add_dict_u64(w, "busy_cycles", c.busy_cycles);
-	rte_tel_data_add_dict_u64(w, "sleep_cycles", c.sleep_cycles);
-	rte_tel_data_add_dict_u64(w, "frames", c.frames);
-	rte_tel_data_add_dict_u64(w, "bursts", c.bursts);
-	rte_tel_data_add_dict_u64(w, "sleeps", c.sleeps);
+	add_number(w, "rx_queues", v->n_queues[i]);
+	add_number(w, "cycles", c.began != 0 ? rte_rdtsc() - c.began : 0);
+	add_number(w, "busy_cycles", c.busy_cycles);
+	add_number(w, "sleep_cycles", c.sleep_cycles);
+	add_number(w, "frames", c.frames);
+	add_number(w, "bursts", c.bursts);
+	add_number(w, "sleeps", c.sleeps);
 	snprintf(name, sizeof(name), "%u", v->dp->workers[i]->lcore);
 	rc = rte_tel_data_add_dict_container(d, name, w, 0);
 	if (rc != 0)

@@ -31,12 +31,14 @@
  * What an egress can finish or bear; what is missing is made up for by
  * lib/dp/offload.c before endpoint_tx().
  */
-#define ENDPOINT_CAP_CSUM       (1u << 0) /**< TCP and UDP checksums asked for by mbuf TX flags */
-#define ENDPOINT_CAP_CSUM_ANY   (1u << 1) /**< a checksum at any start and offset (offload.h's dynamic field) */
-#define ENDPOINT_CAP_TSO4       (1u << 2)
-#define ENDPOINT_CAP_TSO6       (1u << 3)
+#define ENDPOINT_CAP_CSUM (1u << 0) /**< TCP and UDP checksums asked for by mbuf TX flags */
+#define ENDPOINT_CAP_CSUM_ANY \
+	(1u << 1) /**< a checksum at any start and offset (offload.h's dynamic field) */
+#define ENDPOINT_CAP_TSO4	(1u << 2)
+#define ENDPOINT_CAP_TSO6	(1u << 3)
 #define ENDPOINT_CAP_MULTI_SEGS (1u << 4) /**< chained mbufs */
-#define ENDPOINT_CAP_SHARED     (1u << 5) /**< mbufs whose reference count is over 1: neither written nor handed on */
+#define ENDPOINT_CAP_SHARED \
+	(1u << 5) /**< mbufs whose reference count is over 1: neither written nor handed on */
 
 /** What the endpoint is for; it decides defaults. */
 enum endpoint_role {
@@ -48,12 +50,12 @@ enum endpoint_role {
 struct endpoint_args {
 	const struct endpoint_conf *conf; /**< borrowed during endpoint_open() */
 	enum endpoint_role role;
-	const char *name;      /**< of the port or vnic, for messages and the default of names */
-	uint64_t mac;          /**< to set; 0: the device's own (tap: the kernel's random one) */
+	const char *name; /**< of the port or vnic, for messages and the default of names */
+	uint64_t mac; /**< to set; 0: the device's own (tap: the kernel's random one) */
 	uint32_t mtu;
-	bool up;               /**< tap: bring the netdev up */
-	uint16_t n_rx_queues;  /**< wanted; dev and tap may give fewer: see the endpoint */
-	uint16_t n_tx_queues;  /**< wanted: one per worker */
+	bool up; /**< tap: bring the netdev up */
+	uint16_t n_rx_queues; /**< wanted; dev and tap may give fewer: see the endpoint */
+	uint16_t n_tx_queues; /**< wanted: one per worker */
 	const struct ip_range *addresses; /**< tap: set on the netdev */
 	size_t n_addresses;
 };
@@ -67,37 +69,40 @@ struct endpoint {
 	char name[CONF_NAME_LEN];
 	enum endpoint_type type;
 	enum endpoint_role role;
-	uint32_t caps;         /**< ENDPOINT_CAP_…; main: rw (relaxed), worker: ro */
+	uint32_t caps; /**< ENDPOINT_CAP_…; main: rw (relaxed), worker: ro */
 	uint16_t n_rx_queues;
-	uint16_t n_tx_queues;  /**< fewer than workers: endpoint_tx() takes the queue's lock */
-	bool slow;             /**< receiving or sending a frame costs a system call */
-	int socket;            /**< NUMA node of the device; SOCKET_ID_ANY (-1): none */
+	uint16_t n_tx_queues; /**< fewer than workers: endpoint_tx() takes the queue's lock */
+	bool slow; /**< receiving or sending a frame costs a system call */
+	int socket; /**< NUMA node of the device; SOCKET_ID_ANY (-1): none */
 	struct rte_mempool *pool; /**< of that node: received frames, copies, segments */
-	uint8_t hint;          /**< worker: w, main: rw (relaxed); see endpoint_hint() */
-	struct endpoint_rx_count *rx_counts; /**< [n_rx_queues] or NULL (types.h); worker: w, any: ro (relaxed) */
+	uint8_t hint; /**< worker: w, main: rw (relaxed); see endpoint_hint() */
+	struct endpoint_rx_count
+		*rx_counts; /**< [n_rx_queues] or NULL (types.h); worker: w, any: ro (relaxed) */
 	uint16_t n_rx_counts;
-	uint64_t dev_missed;    /**< the device's own counts, as of the last endpoint_refresh(); main: w, any: ro */
+	uint64_t
+		dev_missed; /**< the device's own counts, as of the last endpoint_refresh(); main: w, any: ro */
 	uint64_t dev_no_buffer;
 };
 
 /** What the far side of an endpoint did; main copies it out with endpoint_get_state(). */
 struct endpoint_state {
-	bool present;   /**< there is a device (a tap's namespace exists, an ethdev was not unplugged) */
-	bool up;        /**< its owner has it administratively up; types without an owner: true */
-	bool carrier;   /**< the link behind it (dev as port: the device's; others: true) */
-	uint64_t mac;   /**< the owner's present MAC; 0: it has none */
-	uint32_t mtu;   /**< the owner's present MTU; 0: it has none */
-	bool promisc;   /**< the owner wants every frame (IFLA_PROMISCUITY > 0) */
-	bool allmulti;  /**< the owner wants every group */
+	bool present; /**< there is a device (a tap's namespace exists, an ethdev was not unplugged) */
+	bool up; /**< its owner has it administratively up; types without an owner: true */
+	bool carrier; /**< the link behind it (dev as port: the device's; others: true) */
+	uint64_t mac; /**< the owner's present MAC; 0: it has none */
+	uint32_t mtu; /**< the owner's present MTU; 0: it has none */
+	bool promisc; /**< the owner wants every frame (IFLA_PROMISCUITY > 0) */
+	bool allmulti; /**< the owner wants every group */
 	bool groups_known; /**< `groups` is the truth; false: deliver all groups */
 	size_t n_groups;
-	const uint64_t *groups; /**< sorted MAC keys; the endpoint's own, until its next endpoint_refresh() */
+	const uint64_t *
+		groups; /**< sorted MAC keys; the endpoint's own, until its next endpoint_refresh() */
 	char reason[200]; /**< why it is down, for a person; empty: it isn't */
 };
 
 /** The filters a port's device is asked for (docs/semantics.md §14). */
 struct endpoint_filter {
-	const uint64_t *macs;   /**< unicast addresses besides the device's own */
+	const uint64_t *macs; /**< unicast addresses besides the device's own */
 	size_t n_macs;
 	const uint64_t *groups;
 	size_t n_groups;
@@ -130,7 +135,8 @@ void endpoint_close_many(struct endpoint **eps, size_t n);
 int endpoint_set_mac(struct endpoint *ep, uint64_t mac, struct err *err);
 int endpoint_set_mtu(struct endpoint *ep, uint32_t mtu, struct err *err);
 int endpoint_set_up(struct endpoint *ep, bool up, struct err *err);
-int endpoint_set_addresses(struct endpoint *ep, const struct ip_range *a, size_t n, struct err *err);
+int endpoint_set_addresses(struct endpoint *ep, const struct ip_range *a, size_t n,
+			   struct err *err);
 /** Tells the owner of the far side whether there is a link (tap: TUNSETCARRIER). Types without it ignore it. */
 void endpoint_set_carrier(struct endpoint *ep, bool carrier);
 
@@ -188,7 +194,8 @@ struct endpoint_ops {
 	int (*set_mac)(struct endpoint *ep, uint64_t mac, struct err *err);
 	int (*set_mtu)(struct endpoint *ep, uint32_t mtu, struct err *err);
 	int (*set_up)(struct endpoint *ep, bool up, struct err *err);
-	int (*set_addresses)(struct endpoint *ep, const struct ip_range *a, size_t n, struct err *err);
+	int (*set_addresses)(struct endpoint *ep, const struct ip_range *a, size_t n,
+			     struct err *err);
 	void (*set_carrier)(struct endpoint *ep, bool carrier);
 	bool (*set_filter)(struct endpoint *ep, const struct endpoint_filter *f);
 	bool (*refresh)(struct endpoint *ep);
@@ -229,10 +236,10 @@ static inline int endpoint_rx_fd(const struct endpoint *ep, uint16_t queue)
 
 /** Frames refused on receiving so far, all queues, by cause. Any thread; relaxed. */
 struct endpoint_rx_errors {
-	uint64_t malformed;   /**< shorter than an Ethernet header */
+	uint64_t malformed; /**< shorter than an Ethernet header */
 	uint64_t bad_offload; /**< offload metadata that lies */
-	uint64_t no_buffer;   /**< no mbuf to receive into */
-	uint64_t missed;      /**< dev: the device's own count of frames lost */
+	uint64_t no_buffer; /**< no mbuf to receive into */
+	uint64_t missed; /**< dev: the device's own count of frames lost */
 };
 void endpoint_get_rx_errors(const struct endpoint *ep, struct endpoint_rx_errors *e);
 
@@ -252,7 +259,7 @@ static inline void endpoint_hint(struct endpoint *ep)
 
 /** Sizes of the pools made from now on. Main, once, after EAL and before any endpoint. */
 struct pool_conf {
-	uint32_t n_mbufs;   /**< per NUMA node */
+	uint32_t n_mbufs; /**< per NUMA node */
 	uint32_t mbuf_size; /**< data room with headroom */
 };
 void pools_configure(const struct pool_conf *c);

@@ -120,7 +120,7 @@ static enum rte_vhost_msg_result before_message(int vid, void *msg)
 	if (v == NULL)
 		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 	/*
-	 * Inflight tables aren't offered, but made and cleared on the event thread for
+	 * In-flight tables aren't offered, but made and cleared on the event thread for
 	 * who asks, as large as he likes. Of the wrong length, they are refused.
 	 */
 	if (h->request == MSG_GET_INFLIGHT_FD || h->request == MSG_SET_INFLIGHT_FD)

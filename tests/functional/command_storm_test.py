@@ -60,6 +60,10 @@ class Daemon(forwarder.Forwarder):
     def n_fds(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
+    def has_asan(self):
+        with open(f"/proc/{self.process.pid}/maps", encoding="utf-8") as f:
+            return "libasan" in f.read()
+
     def memory_kib(self):
         with open(f"/proc/{self.process.pid}/status", encoding="ascii") as f:
             return next(int(line.split()[1]) for line in f if line.startswith("VmRSS:"))
@@ -216,7 +220,8 @@ def storm(f, inside):
     grown = f.memory_kib() - memory
     taptest.note(f"seed {SEED}: {dict(gale.answers)}; {rx} frames, none lost; "
                  f"{fds} descriptors; memory {memory} KiB, {grown} KiB more")
-    taptest.check(grown < 8192, f"{grown} KiB more memory after {CHANGES} changes")
+    # AddressSanitizer keeps what is freed for a while, and finds leaks in a better way.
+    taptest.check(grown < 8192 or f.has_asan(), f"{grown} KiB more memory after {CHANGES} changes")
     # The state in the midst of the storm can be had again.
     f.reload(text)
     taptest.equal(f.rpc("config.show")["text"], text, "what was saved")
