@@ -228,13 +228,16 @@ static void close_events(struct control *c)
 /* A tap is one descriptor a queue, and a namespace a few more. */
 static void raise_nofile(void)
 {
-	struct rlimit r;
+	struct rlimit r, more;
 
 	if (getrlimit(RLIMIT_NOFILE, &r) != 0)
 		return;
+	more = (struct rlimit){RTE_MAX(r.rlim_max, (rlim_t)1 << 20),
+			       RTE_MAX(r.rlim_max, (rlim_t)1 << 20)};
+	if (setrlimit(RLIMIT_NOFILE, &more) == 0)
+		return;
+	/* No right to more, or more than fs.nr_open: as far as it goes. */
 	r.rlim_cur = r.rlim_max;
-	if (r.rlim_max < 1 << 20 && geteuid() == 0)
-		r.rlim_cur = r.rlim_max = 1 << 20;
 	setrlimit(RLIMIT_NOFILE, &r);
 }
 

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import sys
+import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "lib"))
 # pylint: disable=wrong-import-position
@@ -119,6 +120,18 @@ def test_throughput():
                            "frames arrive")
         taptest.eventually(lambda: f.link("source")["stats64"]["tx"]["packets"] > 100000,
                            "frames leave")
+
+
+def test_vm():
+    """Sockets wait for their VMs, and say so (vm_vhost_test.py boots some)."""
+    with tempfile.TemporaryDirectory() as d, started(
+            "vm.ini", ("outside", "web"), lambda t: t.replace("vhost:/run/", f"vhost:{d}/")
+    ) as (f, _, ns):
+        for name in ("vm0", "vm1"):
+            taptest.check(os.path.exists(f"{d}/{name}.sock"), f"{name}'s socket")
+            taptest.check("no vhost-user client" in f.link(name)["endpoint"]["reason"], "a reason")
+        outside(ns["outside"], "192.0.2.1/24")
+        reaches(ns["web"], "192.0.2.1")
 
 
 def test_pci_hugepages():
