@@ -264,8 +264,8 @@ static const struct verb worker_verbs[] = {
 #define OWN(run, args, help) NULL, 0, true, run, args, help
 
 /*
- * Order is meaning: `l` is link and `s` is show. What is to come goes where it
- *takes no abbreviation away: behind these.
+ * Order is meaning: `l` is link and `s` is show. What is to come goes behind
+ * these, where it takes no abbreviation away.
  */
 const struct object objects[] = {
 	{"link", "the vnics", ROWS(link_verbs, true)},
