@@ -9,6 +9,7 @@
 #include "endpoint/csum_field.h"
 #include "endpoint/tap.h"
 #include "endpoint/vnet_hdr.h"
+#include "endpoint/vnet_mbuf.h"
 
 #define TCP_FLAGS_AT 13
 #define TCP_CWR	     0x80
@@ -54,28 +55,6 @@ static void untie(struct tap_queue *q, uint16_t used)
 	q->chain[0]->nb_segs = 1;
 }
 
-static void set_work(struct rte_mbuf *m, const struct vnet_work *w)
-{
-	if (w->csum == VNET_CSUM_NONE)
-		return;
-	if (w->csum == VNET_CSUM_ANY) {
-		m->ol_flags |= offload_csum_flag;
-		*csum_field(m) = (struct csum_field){w->csum_start, w->csum_offset};
-		return;
-	}
-	m->l2_len = w->l2_len;
-	m->l3_len = w->l3_len;
-	m->ol_flags |= w->csum == VNET_CSUM_TCP ? RTE_MBUF_F_TX_TCP_CKSUM : RTE_MBUF_F_TX_UDP_CKSUM;
-	m->ol_flags |= w->ip == 4 ? RTE_MBUF_F_TX_IPV4 : RTE_MBUF_F_TX_IPV6;
-	if (w->tso == 0)
-		return;
-	m->l4_len = w->l4_len;
-	m->tso_segsz = w->tso;
-	m->ol_flags |= RTE_MBUF_F_TX_TCP_SEG;
-	if (w->ip == 4)
-		m->ol_flags |= RTE_MBUF_F_TX_IP_CKSUM;
-}
-
 /* Makes a frame of what readv() put into the chain; mbufs used, 0: it was refused and counted. */
 static uint16_t make_frame(struct tap_queue *q, const struct virtio_net_hdr *h, uint32_t len,
 			   struct endpoint_rx_count *count)
@@ -95,7 +74,7 @@ static uint16_t make_frame(struct tap_queue *q, const struct virtio_net_hdr *h, 
 		untie(q, used);
 		return 0;
 	}
-	set_work(m, &work);
+	vnet_work_to_mbuf(m, &work);
 	return used;
 }
 
