@@ -3,10 +3,12 @@
 """Counts what the tests said, and prints the closing lines of scripts/test.
 
     tap_report.py RESULTS_DIR
+    tap_report.py --again RESULTS_DIR PHASE    names of programs that deserve a second try
 
 RESULTS_DIR holds, for each phase of scripts/test (a build and its tests):
 
     PHASE.testlog.json    Meson's record: one line of JSON a test program, with its output
+    PHASE.again.json      the same of those that failed and were run once more, alone
     PHASE.broken          text: why the phase did not get as far as running tests
     PHASE.sanitizer/*     reports that a sanitizer wrote, from any process of that phase
 
@@ -15,6 +17,11 @@ cmocka 1.1.5 writes a skipped test as `not ok 2 # SKIP name`, which Meson takes 
 Meson takes a program that printed nothing and exited 0 for a skipped one. So the output is read
 here, and a program fails, beyond its own `not ok` lines, when it crashed, ran out of time, bailed
 out, exited non-zero without saying why, or ran fewer or more tests than it had announced.
+
+Tests share their machine with whatever else runs there, and some wait for kernels, namespaces and
+virtual machines. What fails once and passes when it is run again, alone, is told as FLAKY, with what
+it said the first time, and counts as it went the second time. A crash, of a program or of a daemon
+that it started, and what a sanitizer found are never excused.
 """
 import json
 import re
@@ -25,6 +32,7 @@ POINT = re.compile(r'(not )?ok\b\s*(\d+)?\s*(?:-\s+)?(.*)')
 PLAN = re.compile(r'\s*1\.\.(\d+)\s*(?:#\s*SKIP\b\s*(.*))?$', re.IGNORECASE)
 DIRECTIVE = re.compile(r'(.*?)\s*#\s*(SKIP|TODO)\w*\b[\s:]*(.*)$', re.IGNORECASE)
 PHASES = ('plain', 'asan', 'tsan', 'debian13')
+MOST_AGAIN = 3  # programs of a phase that may have failed by chance
 TAIL = 30  # lines of a failed program's output that are shown
 
 
@@ -33,6 +41,8 @@ class Program:
 
     def __init__(self, phase, record):
         self.name = f"{phase}: {record['name'].split(':', 1)[-1]}"
+        self.test = record['name'].rsplit(' / ', 1)[-1].rsplit(':', 1)[-1]
+        self.crashed = (record.get('returncode') or 0) < 0 or 'ended with -' in record.get('stdout', '')
         self.passed = 0
         self.failures = []  # (what, lines that belong to it)
         self.skips = []  # (what, reason)
@@ -111,13 +121,39 @@ class Program:
             self.failures.append((f'Meson says {verdict}', []))
 
 
+def read_record(log, phase):
+    if not log.exists():
+        return []
+    return [Program(phase, json.loads(line))
+            for line in log.read_text(errors='replace').splitlines()]
+
+
+def show_flaky(program):
+    print(f'FLAKY   {program.name}: passed when it ran again; at first:')
+    for what, notes in program.failures:
+        print(f'        {printable(what)}')
+        for note in notes[:TAIL]:
+            print(f'          {printable(note)}')
+
+
+def again(results, phase):
+    """Few, or it is no chance."""
+    failed = [p for p in read_record(results / f'{phase}.testlog.json', phase) if p.failures]
+    if len(failed) <= MOST_AGAIN:
+        for program in failed:
+            if not program.crashed:
+                print(program.test)
+
+
 def read_phase(results, phase):
     """All programs of a phase, then its failures that belong to no program."""
-    programs, failures = [], []
-    log = results / f'{phase}.testlog.json'
-    if log.exists():
-        for line in log.read_text(errors='replace').splitlines():
-            programs.append(Program(phase, json.loads(line)))
+    programs, failures = read_record(results / f'{phase}.testlog.json', phase), []
+    again = {p.name: p for p in read_record(results / f'{phase}.again.json', phase)}
+    for i, program in enumerate(programs):
+        second = again.get(program.name)
+        if program.failures and second is not None and not second.failures:
+            show_flaky(program)
+            programs[i] = second
     broken = results / f'{phase}.broken'
     if broken.exists():
         failures.append((phase, broken.read_text(errors='replace').splitlines()[-TAIL:]))
@@ -146,6 +182,9 @@ def show_failure(program):
 
 
 def main():
+    if sys.argv[1] == '--again':
+        again(Path(sys.argv[2]), sys.argv[3])
+        return 0
     results = Path(sys.argv[1])
     passed = failed = skipped = 0
     skip_lines = []
