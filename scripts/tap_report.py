@@ -42,12 +42,13 @@ class Program:
     def __init__(self, phase, record):
         self.name = f"{phase}: {record['name'].split(':', 1)[-1]}"
         self.test = record['name'].rsplit(' / ', 1)[-1].rsplit(':', 1)[-1]
-        self.crashed = (record.get('returncode') or 0) < 0 or 'ended with -' in record.get('stdout', '')
         self.passed = 0
         self.failures = []  # (what, lines that belong to it)
         self.skips = []  # (what, reason)
         self.output = record.get('stdout', '')
         self.errors = record.get('stderr', '')
+        self.crashed = (record.get('returncode') or 0) < 0 or any(
+            sign in self.output + self.errors for sign in ('ended with -', 'runtime error:'))
         self.read(self.output.splitlines())
         self.judge(record.get('result', ''), record.get('returncode', 0))
 
