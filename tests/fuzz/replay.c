@@ -53,6 +53,10 @@ int main(int argc, char **argv)
 			printf("ok %d - %s\n", ++played, list[i]->d_name);
 		}
 	}
+	for (int i = 0; i < n; i++)
+		free(list[i]);
+	if (n >= 0)
+		free(list);
 	printf("1..%d\n", played);
 	return failed != 0 || played == 0;
 }
