@@ -5,7 +5,6 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -15,24 +14,11 @@
 #include "capture_text.h"
 #include "client.h"
 #include "commands.h"
+#include "complain.h"
 
 enum { DONE, REFUSED, USAGE };
 
 #define CHUNK ((size_t)64 << 10)
-
-static int complain(int status, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-static int complain(int status, const char *fmt, ...)
-{
-	va_list ap;
-
-	fputs("vnicctl: ", stderr);
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	putc('\n', stderr);
-	return status;
-}
 
 /* ---- words ---- */
 

@@ -4,29 +4,15 @@
  * client of it: all knowledge of vnics is the daemon's.
  */
 #include <errno.h>
-#include <stdarg.h>
 #include <string.h>
 
 #include "client.h"
 #include "commands.h"
+#include "complain.h"
 
 #define DEFAULT_SOCKET "/run/dpdk-vnic.sock"
 
 enum { EXIT_DONE, EXIT_REFUSED, EXIT_USAGE };
-
-static int complain(int status, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-static int complain(int status, const char *fmt, ...)
-{
-	va_list ap;
-
-	fputs("vnicctl: ", stderr);
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	putc('\n', stderr);
-	return status;
-}
 
 /** Several letters in one word: -js, -ds. @return false: one of them is no option */
 static bool take_letters(struct options *o, const char *letters)
