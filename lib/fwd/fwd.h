@@ -12,12 +12,15 @@
 
 #include "conf/conf.h"
 #include "fwd/verdict.h"
-#include "net/pkt.h"
+#include "net/pkt_ip.h"
 
 struct endpoint;
 struct fwd_port;
+struct ip_table;
 struct kind;
 struct mac_table;
+struct next_hops;
+struct routes;
 
 /** Ethernet header and one VLAN tag: what the kernel grants a frame over the MTU (is_skb_forwardable(), net/core/dev.c). */
 #define FWD_MTU_OVERHEAD (PKT_ETH_LEN + PKT_VLAN_LEN)
@@ -35,6 +38,12 @@ struct fwd_vnic {
 	bool carrier; /**< the port's link; veth: both ends up */
 	bool nodst;
 	bool needs_hits; /**< its kind looks at hits of frames that it sent */
+	bool arp_off; /**< ipvlan: its owner never asks; else its ARP and ND are answered here */
+	bool strict; /**< ipvlan: frames with another source MAC than the port's are dropped */
+	bool learns; /**< ipvlan: main is told of source addresses that nobody has */
+	bool dhcp; /**< ipvlan: DHCP replies are matched to who asked */
+	bool macnat; /**< ipvlan: its owner has a MAC of its own, exchanged for the port's */
+	uint64_t owner_mac; /**< macnat: that MAC; 0: not seen yet */
 	struct endpoint *endpoint; /**< opaque here */
 };
 
@@ -71,6 +80,10 @@ struct fwd_port {
 	bool has_host;
 	bool host_promisc; /**< the host's netdev wants other stations' frames, too */
 	bool host_reach;
+	bool proxy_arp; /**< ipvlan l3: the wire's questions for vnics are answered here */
+	bool dhcp; /**< some vnic wants DHCP matched */
+	uint8_t mode; /**< ipvlan: enum vnic_mode of all its vnics */
+	uint8_t flags; /**< ipvlan: VNIC_F_BRIDGE, _PRIVATE or _VEPA, of all its vnics */
 	uint32_t bcqueuelen;
 	const struct kind *kind; /**< never NULL; none_kind where no vnic is */
 	const struct flood_list *lists;
@@ -80,6 +93,9 @@ struct fwd_port {
 	struct mac_table *vnic_table; /**< MAC → id of an up vnic */
 	struct mac_table *group_table; /**< group MAC → flood list; NULL: nobody joined any */
 	struct mac_table *source_table; /**< source MAC → source list; NULL: no source-mode vnic */
+	struct ip_table *addresses; /**< IP address → id of an up vnic; ipvlan, or spoofcheck = ip */
+	struct routes *routes; /**< ipvlan l3, l3s; NULL: none */
+	struct next_hops *next_hops; /**< ipvlan l3, l3s: neighbours; NULL: none */
 	struct endpoint *wire; /**< opaque here */
 	struct endpoint *host; /**< NULL: none */
 };
@@ -89,8 +105,22 @@ struct hit {
 	uint16_t dst; /**< unicast: the up vnic with the destination MAC, or VNIC_NONE */
 	uint16_t owner; /**< group: the up vnic with the source MAC, or VNIC_NONE */
 	uint16_t list; /**< group: the flood list */
-	uint16_t sources; /**< source list, 0: none */
+	union {
+		uint16_t sources; /**< macvlan: source list, 0: none */
+		uint16_t next; /**< ipvlan: NEXT_… */
+	};
 };
+
+/**
+ * `next` of a frame that an l3 vnic sent: what the port's routes say of its destination. Of
+ * neighbour discovery from the wire: NEXT_HOST where it concerns the port's own addresses,
+ * from NEXT_FIRST on where its sender is a known neighbour.
+ */
+#define NEXT_NONE      0 /**< no route */
+#define NEXT_HOST      1 /**< the port's own address */
+#define NEXT_BROADCAST 2 /**< a broadcast address of its networks */
+#define NEXT_WAIT      3 /**< the next hop's MAC isn't known yet */
+#define NEXT_FIRST     4 /**< index of the next hop + NEXT_FIRST */
 
 /** Members of a flood list stand in this order. */
 static inline uint32_t flood_order(uint8_t mode, uint16_t id)

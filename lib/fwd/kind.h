@@ -17,12 +17,14 @@ struct burst {
 	uint16_t n;
 	struct rte_mbuf *m[BURST_MAX];
 	struct pkt p[BURST_MAX];
+	struct pkt_ip ip[BURST_MAX]; /**< for kinds that decide by IP address */
 	struct hit h[BURST_MAX];
 	struct verdict v[BURST_MAX];
 };
 
 struct kind {
 	const char *name;
+	bool by_ip; /**< classified by IP address: decisions read b->ip */
 	/** Frames that the port received. Writes b->v. Worker. */
 	void (*from_wire)(const struct fwd_port *port, struct burst *b);
 	/** Frames that the owner of @p self sent. */
@@ -33,6 +35,7 @@ struct kind {
 	bool (*needs_hits)(const struct fwd_vnic *self);
 };
 
+extern const struct kind ipvlan_kind;
 extern const struct kind macvlan_kind;
 extern const struct kind veth_kind;
 

@@ -15,6 +15,9 @@ const struct kind *kind_of(enum vnic_type type)
 	case VNIC_MACVLAN:
 	case VNIC_MACVTAP:
 		return &macvlan_kind;
+	case VNIC_IPVLAN:
+	case VNIC_IPVTAP:
+		return &ipvlan_kind;
 	case VNIC_VETH:
 		return &veth_kind;
 	default:

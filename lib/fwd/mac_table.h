@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A MAC table: 48-bit keys to 16-bit values, on rte_hash. Filled once by main,
- * then only read, by any number of workers, without locks. The only place that
- * knows rte_hash.
+ * A MAC table: 48-bit keys to 16-bit values. Filled once by main,
+ * then only read, by any number of workers, without locks.
  */
 #ifndef FWD_MAC_TABLE_H
 #define FWD_MAC_TABLE_H

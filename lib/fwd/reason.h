@@ -22,7 +22,14 @@
 	X(NO_LISTENER, no_listener, "group frame that nobody listens to")                        \
 	X(TOO_LONG, too_long, "longer than the MTU of the link it was to cross")                 \
 	X(FLOOD_QUEUE_FULL, flood_queue_full, "too many group frames waiting: see bcqueuelen")   \
-	X(SPOOFED, spoofed, "its source address isn't the vnic's own (spoofcheck)")
+	X(SPOOFED, spoofed, "its source address isn't the vnic's own (spoofcheck, mac-policy)")  \
+	X(PRIVATE, private, "for a sibling, on an ipvlan port with the flag private")            \
+	X(NOT_ROUTED, not_routed, "group frame, ARP or not IP, sent by an l3 vnic")              \
+	X(BAD_HEADER, bad_header, "its IP header contradicts itself or the frame")               \
+	X(NO_ROUTE, no_route, "no route through the port leads to the destination")              \
+	X(NO_NEIGHBOUR, no_neighbour, "the next hop did not answer ARP or neighbour discovery")  \
+	X(NEIGHBOUR_QUEUE_FULL, neighbour_queue_full,                                            \
+	  "too many frames waiting for the next hop's MAC address")
 
 enum drop_reason {
 	DROP_NONE,

@@ -3,7 +3,10 @@
 #include <stdlib.h>
 
 #include "fwd/kind.h"
+#include "fwd/ip_table.h"
 #include "fwd/mac_table.h"
+#include "fwd/next_hops.h"
+#include "fwd/routes.h"
 #include "fwd/snapshot.h"
 
 static int allocate(struct snapshot *s, size_t n_ports, const struct vnic_in *vnics, size_t n_vnics)
@@ -33,6 +36,8 @@ static void place_vnics(struct snapshot *s, const struct vnic_in *vnics, size_t 
 		v->needs_hits = v->kind->needs_hits(v);
 		if (v->port != NULL)
 			s->ports[in->port].kind = v->kind;
+		if (v->port != NULL)
+			s->ports[in->port].mode = v->mode;
 	}
 }
 
@@ -52,12 +57,17 @@ static int build_port(struct snapshot *s, const struct port_in *in, uint16_t ind
 	struct fwd_port *p = &s->ports[index];
 	struct port_lists *l = &s->lists[index];
 	const struct kind *kind = p->kind;
+	uint8_t mode = p->mode;
 	int rc = lists_build(l, in, index, vnics, n_vnics);
 
 	if (rc != 0)
 		return err_set(err, -rc, "the lists of port %u can't be built", index);
 	*p = in->port;
+	ip_table_get(p->addresses);
+	routes_get(p->routes);
+	next_hops_get(p->next_hops);
 	p->kind = kind != NULL ? kind : &none_kind;
+	p->mode = mode;
 	p->id = index;
 	p->vnics = s->vnics;
 	p->passthru = l->passthru;
@@ -137,6 +147,9 @@ void snapshot_free(struct snapshot *s)
 		mac_table_free(s->ports[i].vnic_table);
 		mac_table_free(s->ports[i].group_table);
 		mac_table_free(s->ports[i].source_table);
+		ip_table_put(s->ports[i].addresses);
+		routes_put(s->ports[i].routes);
+		next_hops_put(s->ports[i].next_hops);
 	}
 	for (uint32_t i = 0; s->lists != NULL && i < s->n_ports; i++)
 		lists_free(&s->lists[i]);

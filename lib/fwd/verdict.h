@@ -18,12 +18,16 @@ enum verdict_op {
 	VERDICT_WIRE, /**< out of the port */
 	VERDICT_HOST, /**< to the port's host endpoint */
 	VERDICT_FLOOD, /**< to the vnics of `list` in `span`, but not to `except` */
-	VERDICT_CONSUMED, /**< to nobody beyond `copies`, and that is as it should be (nodst) */
+	VERDICT_CONSUMED, /**< to nobody beyond `copies` and `also`, and that is as it should be */
+	VERDICT_ROUTE, /**< out of the port with a new Ethernet header, to the neighbour `next` */
+	VERDICT_WAIT, /**< the same, once the next hop's MAC address is known */
+	VERDICT_ANSWER, /**< back to the asker: whose address is asked for is at the port's MAC */
 };
 
 /** `also`: who gets the frame besides what `op` says. */
 #define ALSO_WIRE (1u << 0)
 #define ALSO_HOST (1u << 1)
+#define ALSO_MAIN (1u << 2) /**< a copy to main: neighbour discovery for the port itself */
 
 /** Which modes of a flood list's members; the list is sorted so that each is one run. */
 enum flood_span {
@@ -38,6 +42,8 @@ enum flood_span {
 #define VERDICT_QUEUED	   (1u << 1) /**< FLOOD that the kernel would put in its broadcast queue */
 #define VERDICT_PORTS_DROP (1u << 2) /**< DROP counted at the port although a vnic sent it */
 #define VERDICT_BOTH_DROP  (1u << 3) /**< DROP counted at the sender and at `vnic` */
+#define VERDICT_FRAGMENT   (1u << 4) /**< ROUTE and WAIT: longer than the port's MTU, and may be cut */
+#define VERDICT_OWN_MAC	   (1u << 5) /**< HOST: both addresses become the port's */
 
 struct verdict {
 	uint8_t op; /**< enum verdict_op */
@@ -47,6 +53,7 @@ struct verdict {
 	uint8_t flags; /**< VERDICT_… */
 	uint16_t vnic; /**< VNIC: the receiver */
 	uint16_t list; /**< FLOOD: see struct fwd_port */
+	uint16_t next; /**< ROUTE: index among the port's next hops */
 	uint16_t except; /**< FLOOD: a vnic that does not get it, or VNIC_NONE */
 	uint16_t copies; /**< source lists: 0, or the list whose vnics get a copy first */
 };

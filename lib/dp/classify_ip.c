@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <rte_branch_prediction.h>
+#include <rte_ip.h>
+#include <rte_mbuf.h>
+
+#include "dp/classify.h"
+#include "dp/classify_ip.h"
+#include "fwd/ip_table.h"
+#include "fwd/next_hops.h"
+#include "fwd/routes.h"
+
+/* ---- parse ---- */
+
+/* The whole header counts, options too; it may be split over segments. */
+static bool is_bad_sum(const struct rte_mbuf *m, const struct pkt_ip *ip)
+{
+	uint8_t copy[60];
+	const uint8_t *b = rte_pktmbuf_read(m, ip->at, PKT_IPV4_LEN, copy);
+	uint32_t len;
+
+	if (b == NULL)
+		return true;
+	len = (uint32_t)(b[0] & 15) * 4;
+	b = rte_pktmbuf_read(m, ip->at, len, copy);
+	return b == NULL || rte_raw_cksum(b, len) != 0xffff;
+}
+
+static void parse_ip_one(struct pkt_ip *ip, const struct pkt *p, const struct rte_mbuf *m)
+{
+	uint8_t copy[PKT_IP_PARSE_LEN];
+	uint32_t want = RTE_MIN(m->pkt_len, (uint32_t)PKT_IP_PARSE_LEN);
+	const uint8_t *bytes = rte_pktmbuf_mtod(m, const uint8_t *);
+
+	if (unlikely(m->data_len < want)) {
+		bytes = rte_pktmbuf_read(m, 0, want, copy);
+		if (bytes == NULL)
+			want = 0;
+	}
+	pkt_ip_parse(ip, p, bytes, want);
+}
+
+void parse_ip(struct burst *b, bool sums)
+{
+	for (uint16_t i = 0; i < b->n; i++)
+		parse_ip_one(&b->ip[i], &b->p[i], b->m[i]);
+	if (likely(!sums))
+		return;
+	for (uint16_t i = 0; i < b->n; i++)
+		if (b->ip[i].what == PKT_IP_V4 &&
+		    (b->m[i]->ol_flags & RTE_MBUF_F_TX_IP_CKSUM) == 0)
+			b->ip[i].bad_sum = is_bad_sum(b->m[i], &b->ip[i]);
+}
+
+/* ---- look up ---- */
+
+/** Keys of one family, and the frames that they are of. */
+struct keys {
+	const struct ip_key *list[BURST_MAX];
+	uint16_t frame[BURST_MAX];
+	uint16_t n;
+};
+
+static inline void keys_add(struct keys *k, const struct ip_key *key, uint16_t frame)
+{
+	k->list[k->n] = key;
+	k->frame[k->n++] = frame;
+}
+
+static void find_owners(const struct fwd_port *port, struct burst *b, const struct keys *k, bool v6)
+{
+	uint16_t found[BURST_MAX];
+
+	if (k->n == 0)
+		return;
+	ip_table_lookup_bulk(port->addresses, k->list, v6, k->n, VNIC_NONE, found);
+	for (uint16_t i = 0; i < k->n; i++)
+		b->h[k->frame[i]].dst = found[i];
+}
+
+static inline bool has_key(const struct pkt_ip *ip)
+{
+	return ip->what == PKT_IP_V4 || ip->what == PKT_IP_ARP || ip->what == PKT_IP_V6;
+}
+
+/* Whose are the destinations? Group frames of l2 belong to nobody. */
+static void find_destinations(const struct fwd_port *port, struct burst *b)
+{
+	bool groups = port->mode != MODE_L2;
+	struct keys v4 = {.n = 0}, v6 = {.n = 0};
+
+	for (uint16_t i = 0; i < b->n; i++) {
+		const struct pkt_ip *ip = &b->ip[i];
+
+		b->h[i] = (struct hit){.dst = VNIC_NONE, .owner = VNIC_NONE};
+		if (!has_key(ip) || (!groups && pkt_is_group(&b->p[i])))
+			continue;
+		keys_add(ip->v6 ? &v6 : &v4, &ip->dst, i);
+	}
+	find_owners(port, b, &v4, false);
+	find_owners(port, b, &v6, true);
+}
+
+static uint16_t owner_of(const struct fwd_port *port, const struct ip_key *key, bool v6)
+{
+	return ip_table_lookup(port->addresses, key, v6, VNIC_NONE);
+}
+
+static bool is_ours(const struct fwd_port *port, const struct ip_key *key, bool v6)
+{
+	struct ip_key hop;
+
+	return port->routes != NULL && routes_lookup(port->routes, key, v6, &hop) == ROUTE_HOST;
+}
+
+/* Rare: neighbour discovery, which concerns the port itself or its proxy. */
+static void classify_nd(const struct fwd_port *port, const struct pkt_ip *ip, struct hit *h)
+{
+	h->owner = owner_of(port, &ip->target, ip->v6);
+	if (is_ours(port, &ip->dst, ip->v6) || is_ours(port, &ip->target, ip->v6))
+		h->next = NEXT_HOST;
+	else if (port->next_hops != NULL)
+		h->next = ip_table_lookup(port->next_hops->by_ip,
+					  ip->nd == PKT_ND_ADVERTISE ? &ip->target : &ip->src,
+					  ip->v6, UINT16_MAX - NEXT_FIRST) +
+			  NEXT_FIRST;
+	if (h->next == UINT16_MAX)
+		h->next = NEXT_NONE;
+}
+
+void classify_ip_from_wire(const struct fwd_port *port, struct burst *b)
+{
+	find_destinations(port, b);
+	for (uint16_t i = 0; i < b->n; i++) {
+		const struct pkt *p = &b->p[i];
+		const struct pkt_ip *ip = &b->ip[i];
+
+		if (likely(port->mode == MODE_L2 ? !pkt_is_group(p) : ip->nd == PKT_ND_NONE))
+			continue;
+		if (port->mode != MODE_L2) {
+			classify_nd(port, ip, &b->h[i]);
+			continue;
+		}
+		b->h[i].list = classify_group(port, p->dst);
+		if (p->src == port->mac && has_key(ip))
+			b->h[i].owner = owner_of(port, &ip->src, ip->v6);
+	}
+}
+
+uint16_t classify_next(const struct fwd_port *port, const struct ip_key *dst, bool v6,
+		       struct ip_key *hop)
+{
+	uint16_t i;
+
+	if (port->routes == NULL)
+		return NEXT_NONE;
+	switch (routes_lookup(port->routes, dst, v6, hop)) {
+	case ROUTE_NONE:
+		return NEXT_NONE;
+	case ROUTE_HOST:
+		return NEXT_HOST;
+	case ROUTE_BROADCAST:
+		return NEXT_BROADCAST;
+	case ROUTE_ON_LINK:
+	case ROUTE_VIA:
+		break;
+	}
+	if (port->next_hops == NULL)
+		return NEXT_WAIT;
+	i = ip_table_lookup(port->next_hops->by_ip, hop, v6, UINT16_MAX);
+	return i == UINT16_MAX ? NEXT_WAIT : (uint16_t)(i + NEXT_FIRST);
+}
+
+void classify_ip_from_vnic(const struct fwd_vnic *self, struct burst *b)
+{
+	const struct fwd_port *port = self->port;
+	bool wants_source = self->spoofcheck == SPOOFCHECK_IP || self->learns;
+
+	find_destinations(port, b);
+	for (uint16_t i = 0; i < b->n; i++) {
+		const struct pkt_ip *ip = &b->ip[i];
+		struct hit *h = &b->h[i];
+		struct ip_key hop;
+
+		if (wants_source && has_key(ip))
+			h->owner = owner_of(port, &ip->src, ip->v6);
+		if (port->mode == MODE_L2) {
+			if (pkt_is_group(&b->p[i]))
+				h->list = classify_group(port, b->p[i].dst);
+		} else if (has_key(ip) && (h->dst == VNIC_NONE || port->flags & VNIC_F_VEPA)) {
+			h->next = classify_next(port, &ip->dst, ip->v6, &hop);
+		}
+	}
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <rte_errno.h>
+#include <rte_hash.h>
+#include <rte_hash_crc.h>
+
+#include "fwd/hash.h"
+
+_Static_assert(HASH_BULK <= RTE_HASH_LOOKUP_BULK_MAX, "a bulk is one call");
+
+struct hash {
+	struct rte_hash *hash;
+	size_t n; /* it was made for */
+};
+
+static uint32_t hash_8(const void *key, uint32_t len, uint32_t seed)
+{
+	(void)len;
+	return rte_hash_crc_8byte(*(const uint64_t *)key, seed);
+}
+
+static uint32_t hash_16(const void *key, uint32_t len, uint32_t seed)
+{
+	const uint64_t *words = key;
+
+	(void)len;
+	return rte_hash_crc_8byte(words[1], rte_hash_crc_8byte(words[0], seed));
+}
+
+static struct rte_hash *create(uint32_t key_len, size_t n, int socket)
+{
+	static unsigned int number;
+	char name[RTE_HASH_NAMESIZE];
+	struct rte_hash_parameters p = {
+		.name = name,
+		.entries = (uint32_t)(n < 8 ? 8 : n + n / 8),
+		.key_len = key_len,
+		.hash_func = key_len == 8 ? hash_8 : hash_16,
+		.socket_id = socket,
+		/* A cuckoo table may refuse a key before it is full; the extension takes it. */
+		.extra_flag = RTE_HASH_EXTRA_FLAGS_EXT_TABLE,
+	};
+
+	snprintf(name, sizeof(name), "vnic_%u", number++);
+	return rte_hash_create(&p);
+}
+
+struct hash *hash_create(uint32_t key_len, size_t n, int socket, struct err *err)
+{
+	struct hash *h = calloc(1, sizeof(*h));
+
+	if (h != NULL)
+		h->hash = create(key_len, n, socket);
+	if (h == NULL || h->hash == NULL) {
+		err_set(err, ENOMEM, "no memory for a table of %zu addresses (%s)", n,
+			rte_strerror(rte_errno));
+		hash_free(h);
+		return NULL;
+	}
+	h->n = n;
+	return h;
+}
+
+void hash_free(struct hash *h)
+{
+	if (h == NULL)
+		return;
+	rte_hash_free(h->hash);
+	free(h);
+}
+
+int hash_set(struct hash *h, const void *key, uint16_t value, struct err *err)
+{
+	if (rte_hash_add_key_data(h->hash, key, (void *)(uintptr_t)value) != 0)
+		return err_set(err, ENOSPC, "a table of %zu addresses is full", h->n);
+	return 0;
+}
+
+uint16_t hash_lookup(const struct hash *h, const void *key, uint16_t missing)
+{
+	void *value;
+
+	if (rte_hash_lookup_data(h->hash, key, &value) < 0)
+		return missing;
+	return (uint16_t)(uintptr_t)value;
+}
+
+void hash_lookup_bulk(const struct hash *h, const void **keys, uint16_t n, uint16_t missing,
+		      uint16_t *values)
+{
+	void *data[HASH_BULK];
+	uint64_t hits = 0;
+
+	rte_hash_lookup_bulk_data(h->hash, keys, n, &hits, data);
+	for (uint16_t i = 0; i < n; i++)
+		values[i] = hits >> i & 1 ? (uint16_t)(uintptr_t)data[i] : missing;
+}
