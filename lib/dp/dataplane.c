@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <rte_atomic.h>
 #include <rte_malloc.h>
@@ -22,13 +24,14 @@ int dataplane_create(struct dataplane *dp, const unsigned int *lcores, uint32_t 
 		     struct snapshot *first, struct err *err)
 {
 	*dp = (struct dataplane){.n_workers = n_workers};
+	dp->mail_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	dp->workers = calloc(n_workers, sizeof(*dp->workers));
 	if (dp->workers == NULL || create_qsbr(dp) != 0) {
 		dataplane_destroy(dp);
 		return err_set(err, ENOMEM, "no memory for %u workers", n_workers);
 	}
 	for (uint32_t i = 0; i < n_workers; i++) {
-		dp->workers[i] = worker_create(i, lcores[i], err);
+		dp->workers[i] = worker_create(i, lcores[i], dp->mail_fd, err);
 		if (dp->workers[i] == NULL) {
 			dataplane_destroy(dp);
 			return -err->code;
@@ -42,10 +45,12 @@ void dataplane_destroy(struct dataplane *dp)
 {
 	for (uint32_t i = 0; dp->workers != NULL && i < dp->n_workers; i++)
 		worker_destroy(dp->workers[i]);
+	if (dp->mail_fd >= 0)
+		close(dp->mail_fd);
 	free(dp->workers);
 	rte_free(dp->qsbr);
 	snapshot_free(dp->snapshot);
-	*dp = (struct dataplane){0};
+	*dp = (struct dataplane){.mail_fd = -1};
 }
 
 /* Who sleeps is offline: main doesn't wait for it, and frees what it could have seen. */

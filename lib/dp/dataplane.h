@@ -18,6 +18,7 @@ struct dataplane {
 	struct rte_rcu_qsbr *qsbr;
 	uint32_t n_workers;
 	struct worker **workers;
+	int mail_fd; /**< eventfd: readable when a worker wrote to main */
 	bool stop; /**< main: rw, workers: ro (relaxed) */
 	bool adaptive; /**< workers may sleep; main: rw, workers: ro (relaxed) */
 };

@@ -2,6 +2,7 @@
 #include "dp/capture.h"
 #include "dp/classify.h"
 #include "dp/deliver.h"
+#include "dp/deliver_ip.h"
 
 /** What all frames of a burst have in common. */
 struct origin {
@@ -192,9 +193,19 @@ static void flood(struct origin *o, struct rte_mbuf *m, const struct pkt *p, str
 	later->at = at;
 }
 
+/* Back to who asked. */
+static void answer(const struct origin *o, struct rte_mbuf *m)
+{
+	if (o->sender != NULL)
+		deliver_answer(o->w, o->port, m, TX_VNIC(o->sender_id),
+			       o->vnics[o->sender_id].endpoint);
+	else
+		deliver_answer(o->w, o->port, m, TX_WIRE(o->port->id), o->port->wire);
+}
+
 /* More than one receiver: every delivery takes a reference, ours is dropped last. */
 static void deliver_many(struct origin *o, struct rte_mbuf *m, const struct pkt *p,
-			 const struct verdict *v)
+			 const struct pkt_ip *ip, const struct verdict *v)
 {
 	const struct source_list *copies = v->copies ? &o->port->sources[v->copies] : NULL;
 	bool host = v->also & ALSO_HOST && o->port->has_host;
@@ -209,6 +220,8 @@ static void deliver_many(struct origin *o, struct rte_mbuf *m, const struct pkt 
 		rte_pktmbuf_refcnt_update(m, 1);
 		to_wire(o, m, p);
 	}
+	if (unlikely(v->also & ALSO_MAIN))
+		deliver_letter(o->w, LETTER_ND, o->port->id, m);
 	switch ((enum verdict_op)v->op) {
 	case VERDICT_VNIC:
 		to_vnic(o, v->vnic, m, rx_len(p));
@@ -217,7 +230,19 @@ static void deliver_many(struct origin *o, struct rte_mbuf *m, const struct pkt 
 		to_wire(o, m, p);
 		return;
 	case VERDICT_HOST:
-		to_host(o, m, p);
+		if (unlikely(v->flags & VERDICT_OWN_MAC))
+			m = deliver_own_mac(o->w, o->port, m, p);
+		if (likely(m != NULL))
+			to_host(o, m, p);
+		return;
+	case VERDICT_ROUTE:
+		deliver_routed(o->w, o->port, m, p, v->next, v->flags & VERDICT_FRAGMENT);
+		return;
+	case VERDICT_WAIT:
+		deliver_later(o->w, o->port, m, p, ip, v->flags & VERDICT_FRAGMENT);
+		return;
+	case VERDICT_ANSWER:
+		answer(o, m);
 		return;
 	case VERDICT_FLOOD:
 		if (!host && copies == NULL && !(v->also & ALSO_WIRE) && is_empty(o, v)) {
@@ -239,16 +264,16 @@ static void deliver_many(struct origin *o, struct rte_mbuf *m, const struct pkt 
 }
 
 static inline void deliver_one(struct origin *o, struct rte_mbuf *m, const struct pkt *p,
-			       const struct verdict *v)
+			       const struct pkt_ip *ip, const struct verdict *v)
 {
-	if (unlikely(v->copies != 0))
-		deliver_many(o, m, p, v);
+	if (unlikely((v->copies | v->also) != 0))
+		deliver_many(o, m, p, ip, v);
 	else if (likely(v->op == VERDICT_VNIC))
 		to_vnic(o, v->vnic, m, rx_len(p));
 	else if (v->op == VERDICT_WIRE)
 		to_wire(o, m, p);
 	else
-		deliver_many(o, m, p, v);
+		deliver_many(o, m, p, ip, v);
 }
 
 void deliver(struct worker *w, const struct source *src, struct burst *b)
@@ -267,7 +292,7 @@ void deliver(struct worker *w, const struct source *src, struct burst *b)
 		o.from_host = src->side == FROM_HOST;
 	}
 	for (uint16_t i = 0; i < b->n; i++)
-		deliver_one(&o, b->m[i], &b->p[i], &b->v[i]);
+		deliver_one(&o, b->m[i], &b->p[i], &b->ip[i], &b->v[i]);
 	if (o.sender != NULL) {
 		stats_add(&o.sender->tx_packets, o.sent);
 		stats_add(&o.sender->tx_bytes, o.sent_bytes);

@@ -10,10 +10,25 @@
 
 #include "dp/capture.h"
 #include "dp/classify.h"
+#include "dp/classify_ip.h"
 #include "dp/deliver.h"
+#include "dp/deliver_ip.h"
 #include "dp/worker.h"
 
-struct worker *worker_create(uint32_t index, unsigned int lcore, struct err *err)
+static int create_queues(struct worker *w, int mail_fd, int socket)
+{
+	w->mail = rte_zmalloc_socket("mailbox", sizeof(*w->mail), RTE_CACHE_LINE_SIZE, socket);
+	w->neighbours = rte_zmalloc_socket("neighbours", sizeof(*w->neighbours),
+					   RTE_CACHE_LINE_SIZE, socket);
+	if (w->mail == NULL || w->neighbours == NULL) {
+		errno = ENOMEM;
+		return -1;
+	}
+	mailbox_init(w->mail, mail_fd);
+	return 0;
+}
+
+struct worker *worker_create(uint32_t index, unsigned int lcore, int mail_fd, struct err *err)
 {
 	int socket = (int)rte_lcore_to_socket_id(lcore);
 	struct worker *w = rte_zmalloc_socket("worker", sizeof(*w), RTE_CACHE_LINE_SIZE, socket);
@@ -28,7 +43,7 @@ struct worker *worker_create(uint32_t index, unsigned int lcore, struct err *err
 	w->idle.wake = -1;
 	w->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (w->epoll < 0 || idle_open(&w->idle, rte_get_tsc_hz()) != 0 ||
-	    stats_create(&w->stats, socket) != 0) {
+	    stats_create(&w->stats, socket) != 0 || create_queues(w, mail_fd, socket) != 0) {
 		err_set(err, errno, "worker on lcore %u: %s", lcore, strerror(errno));
 		worker_destroy(w);
 		return NULL;
@@ -38,12 +53,26 @@ struct worker *worker_create(uint32_t index, unsigned int lcore, struct err *err
 	return w;
 }
 
+static void free_neighbours(struct neighbour_queues *q)
+{
+	struct waiting_frame f;
+
+	for (uint32_t i = 0; q != NULL && i < NEIGHBOUR_QUEUE_HOPS; i++)
+		while (q->hops[i].used && neighbour_queue_take(q, &q->hops[i], &f))
+			rte_pktmbuf_free(f.m);
+	rte_free(q);
+}
+
 void worker_destroy(struct worker *w)
 {
 	struct waiting_flood *f;
 
 	if (w == NULL)
 		return;
+	if (w->mail != NULL)
+		mailbox_close(w->mail);
+	rte_free(w->mail);
+	free_neighbours(w->neighbours);
 	for (uint16_t port = 0; port < CONF_MAX_PORTS && w->floods.n > 0; port++) {
 		while ((f = flood_queue_first(&w->floods, port)) != NULL) {
 			rte_pktmbuf_free(f->m);
@@ -130,7 +159,12 @@ static void from_wire(struct worker *w, const struct source *src, struct burst *
 	stats_add(&row->rx_multicast, sum.groups);
 	if (unlikely(sum.malformed != 0))
 		stats_drop_rx(row, DROP_MALFORMED, sum.malformed);
-	classify_from_wire(port, b);
+	if (port->kind->by_ip) {
+		parse_ip(b, port->mode == MODE_L3S);
+		classify_ip_from_wire(port, b);
+	} else {
+		classify_from_wire(port, b);
+	}
 	cycles_stamp(&w->cycles, STAGE_CLASSIFY);
 	port->kind->from_wire(port, b);
 }
@@ -145,8 +179,12 @@ static void from_vnic(struct worker *w, const struct source *src, struct burst *
 		stats_drop_tx(&w->stats.vnics[src->id], DROP_MALFORMED, sum.malformed);
 	if (sum.groups != 0)
 		endpoint_hint(src->endpoint);
-	if (self->needs_hits)
+	if (self->kind->by_ip) {
+		parse_ip(b, false);
+		classify_ip_from_vnic(self, b);
+	} else if (self->needs_hits) {
 		classify_local(self->port, b);
+	}
 	cycles_stamp(&w->cycles, STAGE_CLASSIFY);
 	self->kind->from_vnic(self, b);
 }
@@ -218,6 +256,11 @@ void worker_poll(struct worker *w, const struct snapshot *s)
 	if (unlikely(w->floods.n > 0)) {
 		w->cycles.worked = true;
 		deliver_waiting(w);
+		cycles_stamp(&w->cycles, STAGE_DELIVER);
+	}
+	if (unlikely(w->neighbours->n > 0 || mailbox_has_parcels(w->mail))) {
+		w->cycles.worked = true;
+		deliver_mail(w);
 		cycles_stamp(&w->cycles, STAGE_DELIVER);
 	}
 	for (uint32_t i = 0; i < plan->n_polled; i++)

@@ -15,6 +15,8 @@
 #include "dp/cycles.h"
 #include "dp/flood_queue.h"
 #include "dp/idle.h"
+#include "dp/mailbox.h"
+#include "dp/neighbour_queue.h"
 #include "dp/stats.h"
 #include "dp/tx.h"
 #include "fwd/kind.h"
@@ -40,12 +42,18 @@ struct worker {
 	uint32_t slow_copies; /**< left in this turn */
 	struct burst burst;
 	struct tx tx;
+	struct mailbox *mail;
+	struct neighbour_queues *neighbours;
 	struct flood_queues floods;
 	struct stats stats;
 };
 
-/** Makes worker @p index on the NUMA node of @p lcore. NULL with @p err. Main. */
-struct worker *worker_create(uint32_t index, unsigned int lcore, struct err *err);
+/**
+ * Makes worker @p index on the NUMA node of @p lcore.
+ * @param mail_fd  an eventfd that its letters ring, or -1
+ * @return NULL with @p err. Main.
+ */
+struct worker *worker_create(uint32_t index, unsigned int lcore, int mail_fd, struct err *err);
 
 /** Frees @p w and the frames that still wait in it; its thread has ended. Main. */
 void worker_destroy(struct worker *w);

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <rte_cycles.h>
+
+#include "dp/capture.h"
+#include "dp/classify_ip.h"
+#include "dp/deliver_ip.h"
+#include "dp/route.h"
+#include "fwd/next_hops.h"
+
+static void drop(struct worker *w, const struct fwd_port *port, struct rte_mbuf *m,
+		 enum drop_reason reason)
+{
+	stats_drop_tx(&w->stats.ports[port->id], reason, 1);
+	if (m == NULL)
+		return;
+	if (unlikely(w->tx.captures != NULL))
+		capture_drop(w->tx.captures, w->tx.queue, TX_WIRE(port->id), true, reason, m);
+	rte_pktmbuf_free(m);
+}
+
+static void put_fragments(struct worker *w, const struct fwd_port *port, struct rte_mbuf *m)
+{
+	struct rte_mbuf *out[ROUTE_MAX_FRAGMENTS];
+	int n = route_fragment(m, port->mtu, port->wire->pool, out);
+
+	if (n < 0)
+		drop(w, port, NULL, DROP_NO_BUFFER);
+	for (int i = 0; i < n; i++)
+		tx_put(&w->tx, TX_WIRE(port->id), port->wire, out[i], out[i]->pkt_len);
+}
+
+void deliver_routed(struct worker *w, const struct fwd_port *port, struct rte_mbuf *m,
+		    const struct pkt *p, uint16_t next, bool fragment)
+{
+	next_hops_use(port->next_hops, next);
+	m = route_rewrite(m, port->next_hops->macs[next], port->mac, port->wire->pool);
+	if (unlikely(m == NULL))
+		drop(w, port, NULL, DROP_NO_BUFFER);
+	else if (unlikely(fragment))
+		put_fragments(w, port, m);
+	else
+		tx_put(&w->tx, TX_WIRE(port->id), port->wire, m, p->len);
+}
+
+struct rte_mbuf *deliver_own_mac(struct worker *w, const struct fwd_port *port, struct rte_mbuf *m,
+				 const struct pkt *p)
+{
+	if (likely(p->dst == port->mac && p->src == port->mac))
+		return m;
+	m = route_rewrite(m, port->mac, port->mac, port->host->pool);
+	if (m == NULL)
+		drop(w, port, NULL, DROP_NO_BUFFER);
+	return m;
+}
+
+/* ---- frames that wait ---- */
+
+static void tell_main(struct worker *w, struct waiting_hop *h)
+{
+	const struct letter l = {.kind = LETTER_WANTED, .id = h->port, .v6 = h->v6, .ip = h->ip};
+
+	if (!h->told)
+		h->told = mailbox_write(w->mail, &l);
+}
+
+void deliver_later(struct worker *w, const struct fwd_port *port, struct rte_mbuf *m,
+		   const struct pkt *p, const struct pkt_ip *ip, bool fragment)
+{
+	const struct waiting_frame f = {.m = m, .p = *p, .fragment = fragment};
+	struct ip_key hop = ip->dst;
+	struct waiting_hop *h;
+	struct rte_mbuf *out;
+
+	classify_next(port, &ip->dst, ip->v6, &hop);
+	h = neighbour_queue_of(w->neighbours, port->id, &hop, ip->v6, rte_rdtsc());
+	if (h == NULL) {
+		drop(w, port, m, DROP_NEIGHBOUR_QUEUE_FULL);
+		return;
+	}
+	tell_main(w, h);
+	out = neighbour_queue_add(w->neighbours, h, &f);
+	if (out != NULL)
+		drop(w, port, out, DROP_NEIGHBOUR_QUEUE_FULL);
+}
+
+/* @p next: where they go; VNIC_NONE: nowhere. */
+static void end_wait(struct worker *w, const struct fwd_port *port, struct waiting_hop *h,
+		     uint16_t next)
+{
+	struct waiting_frame f;
+
+	while (neighbour_queue_take(w->neighbours, h, &f)) {
+		if (port == NULL)
+			rte_pktmbuf_free(f.m);
+		else if (next == VNIC_NONE)
+			drop(w, port, f.m, DROP_NO_NEIGHBOUR);
+		else
+			deliver_routed(w, port, f.m, &f.p, next, f.fragment);
+	}
+}
+
+static void look_at(struct worker *w, struct waiting_hop *h, uint64_t now, bool is_new)
+{
+	const struct snapshot *s = w->snapshot;
+	const struct fwd_port *port = NULL;
+	uint16_t next = VNIC_NONE;
+
+	if (h->port < s->n_ports && s->ports[h->port].used)
+		port = &s->ports[h->port];
+	if (is_new && port != NULL && port->next_hops != NULL)
+		next = ip_table_lookup(port->next_hops->by_ip, &h->ip, h->v6, VNIC_NONE);
+	if (port == NULL || next != VNIC_NONE ||
+	    now - h->since > rte_get_tsc_hz() / 1000 * NEIGHBOUR_QUEUE_MS)
+		end_wait(w, port, h, next);
+	else
+		tell_main(w, h);
+}
+
+static void look_at_all(struct worker *w)
+{
+	struct neighbour_queues *q = w->neighbours;
+	bool is_new = q->generation != w->snapshot->generation;
+	uint64_t now = rte_rdtsc();
+
+	q->generation = w->snapshot->generation;
+	for (uint32_t i = 0; i < NEIGHBOUR_QUEUE_HOPS && q->n > 0; i++)
+		if (q->hops[i].used)
+			look_at(w, &q->hops[i], now, is_new);
+}
+
+/* ---- answers, letters, parcels ---- */
+
+void deliver_answer(struct worker *w, const struct fwd_port *port, struct rte_mbuf *m,
+		    uint32_t receiver, struct endpoint *ep)
+{
+	struct rte_mbuf *answer = route_answer(m, port->mac, port->wire->pool);
+
+	/* None for what is malformed: no answer is the answer. */
+	if (answer != NULL)
+		tx_put(&w->tx, receiver, ep, answer, answer->pkt_len);
+}
+
+void deliver_letter(struct worker *w, enum letter_kind kind, uint16_t id, struct rte_mbuf *m)
+{
+	const struct letter l = {.kind = (uint8_t)kind, .id = id, .m = m};
+
+	rte_pktmbuf_refcnt_update(m, 1);
+	if (!mailbox_write(w->mail, &l))
+		rte_pktmbuf_free(m);
+}
+
+static struct endpoint *endpoint_of(const struct snapshot *s, uint32_t receiver)
+{
+	uint32_t port;
+
+	if (receiver < STATS_MAX_VNICS)
+		return receiver < s->n_vnics && s->vnics[receiver].kind != NULL ?
+			       s->vnics[receiver].endpoint :
+			       NULL;
+	port = (receiver - STATS_MAX_VNICS) / 2;
+	if (port >= s->n_ports || !s->ports[port].used)
+		return NULL;
+	return receiver == TX_WIRE(port) ? s->ports[port].wire : s->ports[port].host;
+}
+
+static void send_parcels(struct worker *w)
+{
+	struct parcel parcel;
+
+	while (mailbox_unpack(w->mail, &parcel)) {
+		struct endpoint *ep = endpoint_of(w->snapshot, parcel.receiver);
+
+		if (ep == NULL)
+			rte_pktmbuf_free(parcel.m);
+		else
+			tx_put(&w->tx, parcel.receiver, ep, parcel.m, parcel.m->pkt_len);
+	}
+}
+
+void deliver_mail(struct worker *w)
+{
+	if (w->neighbours->n > 0)
+		look_at_all(w);
+	send_parcels(w);
+}
