@@ -45,7 +45,7 @@ void check_port(struct load *ld, struct port_draft *d)
 
 static bool is_ipvlan(const struct vnic_draft *d)
 {
-	return d->v.type == VNIC_IPVLAN || d->v.type == VNIC_IPVTAP;
+	return vnic_is_ipvlan(d->v.type);
 }
 
 static void check_mode(struct load *ld, struct vnic_draft *d)
@@ -124,6 +124,9 @@ void check_vnic(struct load *ld, struct vnic_draft *d)
 		check_mode(ld, d);
 		check_mac(ld, d);
 	}
+	if (d->has_type && d->v.type == VNIC_VETH && d->v.spoofcheck == SPOOFCHECK_IP)
+		load_bad_key(ld, s, "spoofcheck", EINVAL,
+			     "a veth has no addresses to compare with (off, mac)");
 	check_queues(ld, d);
 	check_count(ld, d);
 	/* The list is this draft's own, grown in the arena and not handed out yet. */

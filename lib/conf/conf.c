@@ -15,12 +15,6 @@ struct conf *conf_create(void)
 	return c;
 }
 
-struct conf *conf_load(const char *path, struct errors *es,
-		       void (*check)(const struct conf *c, struct errors *es))
-{
-	return load_file(path, es, true, check);
-}
-
 void conf_free(struct conf *c)
 {
 	/* The conf itself lies in its arena. */

@@ -22,6 +22,7 @@
 #include "net/mac.h"
 
 #define CONF_MAX_PORTS		64
+#define CONF_MAX_LEARN		1024 /**< addresses of one family that one vnic may be learnt to have */
 #define CONF_MAX_VNICS		65000
 #define CONF_MAX_WORKERS	128
 #define CONF_MAX_ADDRESSES	(1u << 20) /**< of all vnics together: `count` multiplies them */
@@ -74,6 +75,8 @@ struct port_conf {
 	size_t n_addresses;
 	const struct ip_route *routes;
 	size_t n_routes;
+	bool proxy_arp; /**< answer the wire's ARP and ND for l3 vnics */
+	bool host_routes; /**< follow the host endpoint's routes and neighbours, too */
 };
 
 enum vnic_type { VNIC_MACVLAN, VNIC_MACVTAP, VNIC_IPVLAN, VNIC_IPVTAP, VNIC_VETH };
@@ -91,6 +94,11 @@ enum vnic_mode {
 	MODE_L3S,
 };
 
+static inline bool vnic_is_ipvlan(enum vnic_type t)
+{
+	return t == VNIC_IPVLAN || t == VNIC_IPVTAP;
+}
+
 /** `flags =`; macvlan's two, then ipvlan's three. */
 #define VNIC_F_NOPROMISC (1u << 0)
 #define VNIC_F_NODST	 (1u << 1)
@@ -99,6 +107,12 @@ enum vnic_mode {
 #define VNIC_F_VEPA	 (1u << 4)
 
 enum spoofcheck { SPOOFCHECK_OFF, SPOOFCHECK_MAC, SPOOFCHECK_IP };
+/** Does the endpoint of an l3 vnic ask for neighbours? AUTO: a tap doesn't, as the kernel's own. */
+enum arp { ARP_AUTO, ARP_ON, ARP_OFF };
+
+/** What becomes of an ipvlan owner's frames whose source MAC isn't the port's. */
+enum mac_policy { MAC_PASS, MAC_STRICT, MAC_NAT };
+
 enum multicast { MULTICAST_AUTO, MULTICAST_ALL, MULTICAST_LIST };
 
 /** One vnic. `count = N` was expanded: N of these, numbered, with everything counted up. */
@@ -123,6 +137,12 @@ struct vnic_conf {
 	struct lcore_set workers;
 	bool up;
 	enum spoofcheck spoofcheck;
+	enum arp arp; /**< ipvlan */
+	enum mac_policy mac_policy; /**< ipvlan */
+	uint32_t
+		learn; /**< ipvlan: addresses of each family that it may be learnt to have; 0: off */
+	bool dhcp; /**< ipvlan: match DHCP replies to it */
+	bool announce; /**< tell the wire of its addresses, when they appear or move */
 	enum multicast multicast;
 	const uint64_t *groups; /**< MULTICAST_LIST */
 	size_t n_groups;
@@ -185,6 +205,8 @@ static inline bool lcore_set_has(const struct lcore_set *s, unsigned int lcore)
 
 /** The words of docs/configuration.md, for texts, JSON and errors; static strings, never NULL. */
 const char *vnic_type_name(enum vnic_type t);
+/** "bridge", the default, "private" or "vepa": the flag of an ipvlan port. */
+const char *ipvlan_flag_name(uint32_t flags);
 const char *vnic_mode_name(enum vnic_mode m);
 const char *endpoint_type_name(enum endpoint_type t);
 

@@ -245,7 +245,6 @@ static int read_all(struct editing *ed, struct err *err)
 	grammar_read(ld);
 	expand_all(ld);
 	refs_check(ld);
-	later_refuse(ld);
 	if (ed->es.n > 0)
 		return first_error(&ed->es, err);
 	for (size_t i = 0; i < ed->made.n_vnics && rc == 0; i++)

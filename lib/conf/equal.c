@@ -79,7 +79,8 @@ bool port_conf_equal(const struct port_conf *a, const struct port_conf *b)
 	       a->mac == b->mac && a->mtu == b->mtu && a->queues == b->queues &&
 	       lcore_set_equal(&a->workers, &b->workers) && a->promisc == b->promisc &&
 	       a->has_host == b->has_host && endpoint_conf_equal(&a->host, &b->host) &&
-	       a->host_reach == b->host_reach && prefixes_equal(a, b) && routes_equal(a, b);
+	       a->host_reach == b->host_reach && a->proxy_arp == b->proxy_arp &&
+	       a->host_routes == b->host_routes && prefixes_equal(a, b) && routes_equal(a, b);
 }
 
 bool vnic_conf_equal(const struct vnic_conf *a, const struct vnic_conf *b)
@@ -92,7 +93,9 @@ bool vnic_conf_equal(const struct vnic_conf *a, const struct vnic_conf *b)
 	       a->queues == b->queues && lcore_set_equal(&a->workers, &b->workers) &&
 	       a->up == b->up && a->spoofcheck == b->spoofcheck && a->multicast == b->multicast &&
 	       macs_equal(a->groups, a->n_groups, b->groups, b->n_groups) &&
-	       a->bcqueuelen == b->bcqueuelen && a->bclim == b->bclim;
+	       a->bcqueuelen == b->bcqueuelen && a->bclim == b->bclim && a->arp == b->arp &&
+	       a->mac_policy == b->mac_policy && a->learn == b->learn && a->dhcp == b->dhcp &&
+	       a->announce == b->announce;
 }
 
 bool global_conf_equal(const struct global_conf *a, const struct global_conf *b)

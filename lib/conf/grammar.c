@@ -12,7 +12,8 @@
 
 #define T(type)	     (1u << VNIC_##type)
 #define MACVLANS     (T(MACVLAN) | T(MACVTAP))
-#define WITH_PORT    (MACVLANS | T(IPVLAN) | T(IPVTAP))
+#define IPVLANS	     (T(IPVLAN) | T(IPVTAP))
+#define WITH_PORT    (MACVLANS | IPVLANS)
 #define LIST	     .list = true, .may_be_empty = true
 #define OF_GLOBAL(f) .field = offsetof(struct global_conf, f)
 #define OF_PORT(f)   .field = offsetof(struct port_draft, p.f)
@@ -40,6 +41,8 @@ static const struct key port_keys[] = {
 	{"host-reach", parse_bool,      OF_PORT(host_reach), .words = words_on_off},
 	{"address",    parse_prefixes,  OF_PORT(addresses), LIST},
 	{"routes",     parse_routes,    OF_PORT(routes), LIST},
+	{"proxy-arp",  parse_bool,      OF_PORT(proxy_arp), .words = words_on_off},
+	{"host-routes", parse_bool,     OF_PORT(host_routes), .words = words_on_off},
 	{.name = NULL},
 };
 
@@ -59,6 +62,11 @@ static const struct key vnic_keys[] = {
 	{"workers",    parse_lcores,    OF_VNIC(workers)},
 	{"state",      parse_bool,      OF_VNIC(up), .words = words_up_down},
 	{"spoofcheck", parse_word,      OF_VNIC(spoofcheck), .words = words_spoofcheck},
+	{"arp",        parse_word,      OF_VNIC(arp), .types = IPVLANS, .words = words_arp},
+	{"mac-policy", parse_word,      OF_VNIC(mac_policy), .types = IPVLANS, .words = words_mac_policy},
+	{"learn",      parse_u32,       OF_VNIC(learn), .types = IPVLANS, .max = CONF_MAX_LEARN, .zero = "off"},
+	{"dhcp",       parse_bool,      OF_VNIC(dhcp), .types = IPVLANS, .words = words_on_off},
+	{"announce",   parse_bool,      OF_VNIC(announce), .types = WITH_PORT, .words = words_on_off},
 	{"multicast",  parse_multicast, OF_VNIC(multicast), .types = WITH_PORT, .list = true},
 	{"bcqueuelen", parse_u32,       OF_VNIC(bcqueuelen), .types = MACVLANS, .max = UINT32_MAX},
 	{"bclim",      parse_i32,       OF_VNIC(bclim), .types = MACVLANS, .min = -1, .max = INT32_MAX},

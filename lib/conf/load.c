@@ -69,7 +69,7 @@ bool load_entry_is_bad(const struct load *ld, const struct section *s, const cha
 	return e != NULL && e->bad;
 }
 
-static void run_stages(struct load *ld, const char *path, bool refuse_later)
+static void run_stages(struct load *ld, const char *path)
 {
 	if (lines_read(ld, path) != 0 || values_read(ld) != 0)
 		return;
@@ -78,11 +78,9 @@ static void run_stages(struct load *ld, const char *path, bool refuse_later)
 		return;
 	expand_all(ld);
 	refs_check(ld);
-	if (refuse_later)
-		later_refuse(ld);
 }
 
-struct conf *load_file(const char *path, struct errors *es, bool refuse_later,
+struct conf *conf_load(const char *path, struct errors *es,
 		       void (*check)(const struct conf *c, struct errors *es))
 {
 	size_t before = es->n;
@@ -95,7 +93,7 @@ struct conf *load_file(const char *path, struct errors *es, bool refuse_later,
 	ld.index = names_create(ld.scratch);
 	ld.c = conf_create();
 	c = ld.c;
-	run_stages(&ld, path, refuse_later);
+	run_stages(&ld, path);
 	if (check != NULL && !load_is_full(&ld))
 		check(ld.c, es);
 	arena_destroy(ld.scratch);

@@ -9,7 +9,6 @@
  *   check.c    what holds inside one draft: keys that go together, defaults
  *   expand.c   `count = N`: drafts become the vnics and ports of the conf
  *   refs.c     what holds between sections: ports, peers, MTUs, endpoints used twice
- *   later.c    what this version can't do yet
  *
  * A stage reports what is wrong and goes on, so that one run tells all errors;
  * what was reported once is marked `bad` and not held against anything else.
@@ -85,14 +84,6 @@ struct load {
 /** Scopes of conf->names. */
 enum { NAMES_PORT, NAMES_VNIC };
 
-/**
- * Reads and checks all of the file but later.c's part, which conf_load() adds: so tests
- * reach the grammar of what is still to come.
- * @return as conf_load()
- */
-struct conf *load_file(const char *path, struct errors *es, bool refuse_later,
-		       void (*check)(const struct conf *c, struct errors *es));
-
 /** Adds an error; @p s and @p key may be NULL. Beyond CONF_MAX_ERRORS only counts. */
 void load_error(struct load *ld, int line, int code, const struct section *s, const char *key,
 		const char *fmt, ...) __attribute__((format(printf, 6, 7)));
@@ -125,6 +116,5 @@ void check_vnic(struct load *ld, struct vnic_draft *d);
 void check_port(struct load *ld, struct port_draft *d);
 void expand_all(struct load *ld);
 void refs_check(struct load *ld);
-void later_refuse(struct load *ld);
 
 #endif /* CONF_LOAD_H */

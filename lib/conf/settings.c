@@ -160,11 +160,6 @@ static const char *flags_text(struct arena *a, const struct word *words, uint32_
 	return j.text;
 }
 
-static bool is_ipvlan(const struct vnic_conf *v)
-{
-	return v->type == VNIC_IPVLAN || v->type == VNIC_IPVTAP;
-}
-
 /* ---- sections ---- */
 
 void settings_of_global(struct settings *s, const struct global_conf *g)
@@ -202,6 +197,10 @@ void settings_of_port(struct settings *s, const struct port_conf *p)
 			     settings_prefixes(s->arena, p->addresses, p->n_addresses));
 	if (p->n_routes != 0)
 		settings_put(s, "routes", settings_routes(s->arena, p->routes, p->n_routes));
+	if (p->proxy_arp)
+		settings_put(s, "proxy-arp", words_name(words_on_off, true, NULL));
+	if (p->host_routes)
+		settings_put(s, "host-routes", words_name(words_on_off, true, NULL));
 }
 
 static void put_kind(struct settings *s, const struct vnic_conf *v)
@@ -214,10 +213,11 @@ static void put_kind(struct settings *s, const struct vnic_conf *v)
 	if (v->mode != MODE_NONE)
 		settings_put(s, "mode", vnic_mode_name(v->mode));
 	if (v->flags != 0)
-		settings_put(s, "flags",
-			     flags_text(s->arena,
-					is_ipvlan(v) ? words_ipvlan_flag : words_macvlan_flag,
-					v->flags));
+		settings_put(
+			s, "flags",
+			flags_text(s->arena,
+				   vnic_is_ipvlan(v->type) ? words_ipvlan_flag : words_macvlan_flag,
+				   v->flags));
 }
 
 static void put_endpoint(struct settings *s, const struct vnic_conf *v)
@@ -242,6 +242,21 @@ static void put_groups(struct settings *s, const struct vnic_conf *v)
 		put_number(s, "bclim", v->bclim);
 }
 
+static void put_ipvlan(struct settings *s, const struct vnic_conf *v)
+{
+	if (v->arp != ARP_AUTO)
+		settings_put(s, "arp", words_name(words_arp, (int)v->arp, NULL));
+	if (v->mac_policy != MAC_PASS)
+		settings_put(s, "mac-policy",
+			     words_name(words_mac_policy, (int)v->mac_policy, NULL));
+	if (v->learn != 0)
+		put_number(s, "learn", v->learn);
+	if (v->dhcp)
+		settings_put(s, "dhcp", words_name(words_on_off, true, NULL));
+	if (v->announce)
+		settings_put(s, "announce", words_name(words_on_off, true, NULL));
+}
+
 void settings_of_vnic(struct settings *s, const struct vnic_conf *v)
 {
 	put_kind(s, v);
@@ -259,6 +274,7 @@ void settings_of_vnic(struct settings *s, const struct vnic_conf *v)
 	if (v->spoofcheck != SPOOFCHECK_OFF)
 		settings_put(s, "spoofcheck",
 			     words_name(words_spoofcheck, (int)v->spoofcheck, NULL));
+	put_ipvlan(s, v);
 	put_groups(s, v);
 }
 

@@ -12,6 +12,9 @@ const struct word words_promisc[] = {
 	{"auto", PROMISC_AUTO}, {"off", PROMISC_OFF}, {"on", PROMISC_ON}, {NULL, 0}};
 const struct word words_spoofcheck[] = {
 	{"off", SPOOFCHECK_OFF}, {"mac", SPOOFCHECK_MAC}, {"ip", SPOOFCHECK_IP}, {NULL, 0}};
+const struct word words_arp[] = {{"auto", ARP_AUTO}, {"on", ARP_ON}, {"off", ARP_OFF}, {NULL, 0}};
+const struct word words_mac_policy[] = {
+	{"pass", MAC_PASS}, {"strict", MAC_STRICT}, {"macnat", MAC_NAT}, {NULL, 0}};
 const struct word words_vnic_type[] = {{"macvlan", VNIC_MACVLAN}, {"macvtap", VNIC_MACVTAP},
 				       {"ipvlan", VNIC_IPVLAN},	  {"ipvtap", VNIC_IPVTAP},
 				       {"veth", VNIC_VETH},	  {NULL, 0}};
@@ -70,6 +73,12 @@ const char *vnic_mode_name(enum vnic_mode m)
 {
 	return words_name(words_macvlan_mode, (int)m,
 			  words_name(words_ipvlan_mode, (int)m, "none"));
+}
+
+const char *ipvlan_flag_name(uint32_t flags)
+{
+	return words_name(words_ipvlan_flag, (int)(flags & (VNIC_F_PRIVATE | VNIC_F_VEPA)),
+			  "bridge");
 }
 
 const char *endpoint_type_name(enum endpoint_type t)

@@ -19,6 +19,8 @@ extern const struct word words_up_down[];
 extern const struct word words_idle[];
 extern const struct word words_promisc[];
 extern const struct word words_spoofcheck[];
+extern const struct word words_arp[];
+extern const struct word words_mac_policy[];
 extern const struct word words_vnic_type[];
 extern const struct word words_macvlan_mode[]; /**< macvtap, too */
 extern const struct word words_ipvlan_mode[];

@@ -46,8 +46,7 @@ void parse_ip(struct burst *b, bool sums)
 	if (likely(!sums))
 		return;
 	for (uint16_t i = 0; i < b->n; i++)
-		if (b->ip[i].what == PKT_IP_V4 &&
-		    (b->m[i]->ol_flags & RTE_MBUF_F_TX_IP_CKSUM) == 0)
+		if (b->ip[i].what == PKT_IP_V4 && (b->m[i]->ol_flags & RTE_MBUF_F_TX_IP_CKSUM) == 0)
 			b->ip[i].bad_sum = is_bad_sum(b->m[i], &b->ip[i]);
 }
 

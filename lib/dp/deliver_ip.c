@@ -154,9 +154,9 @@ static struct endpoint *endpoint_of(const struct snapshot *s, uint32_t receiver)
 	uint32_t port;
 
 	if (receiver < STATS_MAX_VNICS)
-		return receiver < s->n_vnics && s->vnics[receiver].kind != NULL ?
-			       s->vnics[receiver].endpoint :
-			       NULL;
+		return receiver < s->n_vnics && s->vnics[receiver].kind != NULL
+			       ? s->vnics[receiver].endpoint
+			       : NULL;
 	port = (receiver - STATS_MAX_VNICS) / 2;
 	if (port >= s->n_ports || !s->ports[port].used)
 		return NULL;

@@ -93,7 +93,8 @@ struct fwd_port {
 	struct mac_table *vnic_table; /**< MAC → id of an up vnic */
 	struct mac_table *group_table; /**< group MAC → flood list; NULL: nobody joined any */
 	struct mac_table *source_table; /**< source MAC → source list; NULL: no source-mode vnic */
-	struct ip_table *addresses; /**< IP address → id of an up vnic; ipvlan, or spoofcheck = ip */
+	struct ip_table
+		*addresses; /**< IP address → id of an up vnic; ipvlan, or spoofcheck = ip */
 	struct routes *routes; /**< ipvlan l3, l3s; NULL: none */
 	struct next_hops *next_hops; /**< ipvlan l3, l3s: neighbours; NULL: none */
 	struct endpoint *wire; /**< opaque here */

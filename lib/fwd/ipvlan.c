@@ -54,8 +54,8 @@ static inline bool is_probe(const struct pkt_ip *ip)
 /* ---- from the wire ---- */
 
 /* §6, l2 */
-static inline void from_wire_l2(struct verdict *v, const struct fwd_port *port,
-				const struct pkt *p, struct hit h)
+static inline void from_wire_l2(struct verdict *v, const struct fwd_port *port, const struct pkt *p,
+				struct hit h)
 {
 	bool reflected = p->src == port->mac && h.owner != VNIC_NONE;
 
@@ -91,8 +91,8 @@ static inline bool is_for_port(struct verdict *v, const struct fwd_port *port, c
 }
 
 /* l3s: what the lower's own IP input would have taken first (ip_rcv_core()). */
-static inline bool is_taken_l3s(struct verdict *v, const struct fwd_port *port,
-				const struct pkt *p, const struct pkt_ip *ip)
+static inline bool is_taken_l3s(struct verdict *v, const struct fwd_port *port, const struct pkt *p,
+				const struct pkt_ip *ip)
 {
 	if (ip->what == PKT_IP_V4 && ip->bad_sum) {
 		verdict_drop(v, DROP_BAD_HEADER);
@@ -106,8 +106,8 @@ static inline bool is_taken_l3s(struct verdict *v, const struct fwd_port *port,
 }
 
 /* §6, l3 and l3s */
-static inline void from_wire_l3(struct verdict *v, const struct fwd_port *port,
-				const struct pkt *p, const struct pkt_ip *ip, struct hit h)
+static inline void from_wire_l3(struct verdict *v, const struct fwd_port *port, const struct pkt *p,
+				const struct pkt_ip *ip, struct hit h)
 {
 	if (ip->nd != PKT_ND_NONE && is_for_port(v, port, p, ip, h))
 		return;
@@ -148,8 +148,8 @@ static void from_wire(const struct fwd_port *port, struct burst *b)
  * source address is for a sibling, or for the lower device, as if the wire had brought it. A
  * tag hides the IP header on this side only, so such a frame takes the second way.
  */
-static inline void from_vnic_l2(struct verdict *v, const struct fwd_vnic *self,
-				const struct pkt *p, const struct pkt_ip *ip, struct hit h)
+static inline void from_vnic_l2(struct verdict *v, const struct fwd_vnic *self, const struct pkt *p,
+				const struct pkt_ip *ip, struct hit h)
 {
 	const struct fwd_port *port = self->port;
 
@@ -218,8 +218,8 @@ static inline void route(struct verdict *v, const struct fwd_port *port, const s
 }
 
 /* §8, l3 and l3s */
-static inline void from_vnic_l3(struct verdict *v, const struct fwd_vnic *self,
-				const struct pkt *p, const struct pkt_ip *ip, struct hit h)
+static inline void from_vnic_l3(struct verdict *v, const struct fwd_vnic *self, const struct pkt *p,
+				const struct pkt_ip *ip, struct hit h)
 {
 	const struct fwd_port *port = self->port;
 	bool is_ip = p->type == PKT_TYPE_IPV4 || p->type == PKT_TYPE_IPV6;

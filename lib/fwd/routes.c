@@ -81,10 +81,10 @@ static int fill(struct routes *r, const struct route_in *list, size_t n, int soc
 	for (size_t i = 0; i < n && rc == 0; i++) {
 		r->targets[i].type = list[i].type;
 		if (list[i].type == ROUTE_VIA)
-			r->targets[i].via = list[i].via.family == 6 ? ip_key6(list[i].via.b) :
-								      ip_key4(list[i].via.b);
-		rc = list[i].dst.addr.family == 6 ? insert6(r, &list[i].dst, i) :
-						    insert4(r, &list[i].dst, i);
+			r->targets[i].via = list[i].via.family == 6 ? ip_key6(list[i].via.b)
+								    : ip_key4(list[i].via.b);
+		rc = list[i].dst.addr.family == 6 ? insert6(r, &list[i].dst, i)
+						  : insert4(r, &list[i].dst, i);
 	}
 	return rc;
 }
@@ -124,8 +124,7 @@ void routes_put(struct routes *r)
 
 static bool find4(const struct routes *r, const struct ip_key *dst, uint64_t *target)
 {
-	struct rte_rib_node *node =
-		r->v4 != NULL ? rte_rib_lookup(r->v4, key4_to_cpu(dst)) : NULL;
+	struct rte_rib_node *node = r->v4 != NULL ? rte_rib_lookup(r->v4, key4_to_cpu(dst)) : NULL;
 
 	return node != NULL && rte_rib_get_nh(node, target) == 0;
 }

@@ -42,8 +42,9 @@ enum flood_span {
 #define VERDICT_QUEUED	   (1u << 1) /**< FLOOD that the kernel would put in its broadcast queue */
 #define VERDICT_PORTS_DROP (1u << 2) /**< DROP counted at the port although a vnic sent it */
 #define VERDICT_BOTH_DROP  (1u << 3) /**< DROP counted at the sender and at `vnic` */
-#define VERDICT_FRAGMENT   (1u << 4) /**< ROUTE and WAIT: longer than the port's MTU, and may be cut */
-#define VERDICT_OWN_MAC	   (1u << 5) /**< HOST: both addresses become the port's */
+#define VERDICT_FRAGMENT \
+	(1u << 4) /**< ROUTE and WAIT: longer than the port's MTU, and may be cut */
+#define VERDICT_OWN_MAC (1u << 5) /**< HOST: both addresses become the port's */
 
 struct verdict {
 	uint8_t op; /**< enum verdict_op */

@@ -10,13 +10,13 @@
 
 #include "net/pkt.h"
 
-#define PKT_ARP_LEN    28
-#define PKT_IPV4_LEN   20
-#define PKT_IPV6_LEN   40
-#define PKT_NS_LEN     24 /**< ICMPv6 header and target */
+#define PKT_ARP_LEN	28
+#define PKT_IPV4_LEN	20
+#define PKT_IPV6_LEN	40
+#define PKT_NS_LEN	24 /**< ICMPv6 header and target */
 #define PKT_PROTO_ICMP6 58
-#define PKT_ND_NS      135
-#define PKT_ND_NA      136
+#define PKT_ND_NS	135
+#define PKT_ND_NA	136
 
 /** Bytes that pkt_ip_parse() wants to see at most. */
 #define PKT_IP_PARSE_LEN (PKT_ETH_LEN + PKT_VLAN_LEN + PKT_IPV6_LEN + PKT_NS_LEN)

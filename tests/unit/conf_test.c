@@ -162,11 +162,10 @@ static void test_defaults(void **state)
 	conf_free(c);
 }
 
-/* The grammar of what is refused until it is delivered. */
-static void test_later_is_parsed(void **state)
+static void test_ipvlan(void **state)
 {
 	struct errors es = {0};
-	struct conf *c = load_file(DATA("later.ini"), &es, false, NULL);
+	struct conf *c = conf_load(DATA("ipvlan.ini"), &es, NULL);
 	const struct vnic_conf *v;
 
 	(void)state;
@@ -449,7 +448,7 @@ int main(void)
 		cmocka_unit_test(test_full_global_and_ports),
 		cmocka_unit_test(test_full_vnics),
 		cmocka_unit_test(test_defaults),
-		cmocka_unit_test(test_later_is_parsed),
+		cmocka_unit_test(test_ipvlan),
 		cmocka_unit_test(test_comments_quotes_and_line_ends),
 		cmocka_unit_test(test_endpoint_specs),
 		cmocka_unit_test(test_count),

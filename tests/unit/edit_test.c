@@ -53,7 +53,7 @@ static void expect_saved(const struct conf *c)
 
 	assert_non_null(text);
 	write_text(text, strlen(text));
-	again = load_file(text_path, &es, false, NULL);
+	again = conf_load(text_path, &es, NULL);
 	if (again == NULL) {
 		errors_print(&es, stderr);
 		fputs(text, stderr);
@@ -96,7 +96,7 @@ static void refuses(int code, const char *text, enum edit_kind kind, const char 
 static void test_copy_is_equal(void **state)
 {
 	struct errors es = {0};
-	struct conf *c = load_file(DATA("full.ini"), &es, false, NULL), *copy;
+	struct conf *c = conf_load(DATA("full.ini"), &es, NULL), *copy;
 	const char *const without[] = {c->vnics[1].name};
 	size_t n = c->n_vnics;
 
@@ -119,7 +119,7 @@ static void test_copy_is_equal(void **state)
 static void test_full_file_is_saved(void **state)
 {
 	struct errors es = {0};
-	struct conf *c = load_file(DATA("full.ini"), &es, false, NULL);
+	struct conf *c = conf_load(DATA("full.ini"), &es, NULL);
 
 	(void)state;
 	assert_non_null(c);
