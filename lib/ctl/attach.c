@@ -101,8 +101,11 @@ int attach_vnic(struct runtime *rt, struct vnic_rt *v, struct err *err)
 	};
 	int rc;
 
-	if (c->endpoint.type == ENDPOINT_TAP)
+	if (vnic_is_ipvlan(c->type) && c->mac_policy != MAC_NAT)
+		args.mac = v->port->mac;
+	else if (c->endpoint.type == ENDPOINT_TAP)
 		args.mac = c->mode == MODE_PASSTHRU ? v->port->mac : c->mac;
+	v->told_mac = vnic_is_ipvlan(c->type) ? args.mac : 0;
 	rc = attach(rt, &v->at, &args, &c->workers, err);
 	if (rc == 0)
 		hear_everything(v->at.endpoint);
@@ -170,7 +173,7 @@ int attach_modify_vnic(struct vnic_rt *v, const struct vnic_conf *old, uint32_t 
 		return 0;
 	if (ep->type == ENDPOINT_TAP && c->mode == MODE_PASSTHRU)
 		rc = endpoint_set_mac(ep, v->port->mac, err);
-	else if (ep->type == ENDPOINT_TAP && c->mac != old->mac)
+	else if (ep->type == ENDPOINT_TAP && c->mac != old->mac && !vnic_is_ipvlan(c->type))
 		rc = endpoint_set_mac(ep, c->mac, err);
 	if (rc == 0 && mtu != old_mtu)
 		rc = endpoint_set_mtu(ep, mtu, err);

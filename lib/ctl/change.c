@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "conf/arena.h"
 #include "conf/spec.h"
+#include "ctl/addresses.h"
 #include "ctl/attach.h"
 #include "ctl/placement.h"
 #include "ctl/runtime.h"
@@ -59,6 +60,7 @@ static void free_port(struct runtime *rt, struct port_rt *p, struct leaving *l)
 {
 	detach(rt, &p->host, l);
 	detach(rt, &p->wire, l);
+	addresses_free_port(p);
 	for (uint32_t i = 0; rt->running && i < rt->n_workers; i++)
 		stats_clear(&rt->dp.workers[i]->stats.ports[p->id]);
 	give_id(&rt->port_ids, p->id);
@@ -68,6 +70,7 @@ static void free_port(struct runtime *rt, struct port_rt *p, struct leaving *l)
 static void free_vnic(struct runtime *rt, struct vnic_rt *v, struct leaving *l)
 {
 	detach(rt, &v->at, l);
+	addresses_free_vnic(v);
 	for (uint32_t i = 0; rt->running && i < rt->n_workers; i++)
 		stats_clear(&rt->dp.workers[i]->stats.vnics[v->id]);
 	give_id(rt->ids, v->id);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "ctl/addresses.h"
 #include "ctl/attach.h"
 #include "ctl/effective.h"
 
@@ -161,11 +162,41 @@ static void update_mtu(struct vnic_rt *v)
 	v->mtu = mtu;
 }
 
+static bool is_ipvlan(const struct vnic_rt *v)
+{
+	return vnic_is_ipvlan(v->conf->type);
+}
+
+/*
+ * All ipvlan vnics have their port's MAC, and follow it (IV-628). An owner can't change it
+ * (IV-627: EOPNOTSUPP), but where mac-policy lets him keep one of his own.
+ */
+static void update_shared_mac(struct vnic_rt *v)
+{
+	v->mac = v->port->mac;
+	if (!is_owned(&v->at))
+		return;
+	if (v->conf->mac_policy == MAC_NAT) {
+		v->owner_mac = v->at.state.mac;
+		return;
+	}
+	if (v->at.state.mac == v->told_mac || v->told_mac == 0)
+		tell_mac(&v->at, v->mac, v->conf->name);
+	if (v->at.state.mac == v->mac)
+		v->told_mac = v->mac;
+	else
+		err_set(&v->refused, EOPNOTSUPP,
+			"its MAC address is that of port %s and can't be changed (EOPNOTSUPP)",
+			v->port->conf->name);
+}
+
 static void update_vnic(struct vnic_rt *v)
 {
 	v->refused = (struct err){0};
 	refresh(&v->at);
-	if (v->port != NULL && is_passthru(v))
+	if (is_ipvlan(v))
+		update_shared_mac(v);
+	else if (v->port != NULL && is_passthru(v))
 		v->mac = v->port->mac;
 	else
 		v->mac = is_owned(&v->at) ? v->at.state.mac : v->conf->mac;
@@ -216,7 +247,7 @@ static void settle_macs(struct runtime *rt)
 	for (size_t i = 0; i < rt->conf->n_vnics; i++) {
 		struct vnic_rt *v = rt->vnics[i];
 
-		if (v->port != NULL && v->up && !is_passthru(v))
+		if (v->port != NULL && v->up && !is_passthru(v) && !is_ipvlan(v))
 			claims[n++] = v;
 	}
 	qsort(claims, n, sizeof(*claims), compare_claims);
@@ -275,7 +306,9 @@ static void want_vnic(struct wanted *w, const struct vnic_rt *v)
 	if (!v->active)
 		return;
 	effective_vnic(v, &in);
-	if (is_passthru(v)) {
+	if (is_ipvlan(v)) {
+		/* The port's own address is enough (IV-632). */
+	} else if (is_passthru(v)) {
 		w->promisc |= !(v->conf->flags & VNIC_F_NOPROMISC);
 	} else {
 		w->macs[w->n_macs++] = v->mac;
@@ -350,6 +383,7 @@ void effective_update(struct runtime *rt)
 	settle_macs(rt);
 	for (size_t i = 0; i < rt->conf->n_vnics; i++)
 		update_carrier(rt->vnics[i]);
+	addresses_update(rt);
 	for (size_t i = 0; i < rt->conf->n_ports; i++)
 		update_filter(rt, rt->ports[i]);
 }
@@ -396,6 +430,8 @@ void effective_port(const struct port_rt *p, struct port_in *in)
 				.host_promisc =
 					host && (!is_owned(&p->host) || p->host.state.promisc),
 				.host_reach = p->conf->host_reach,
+				.proxy_arp = p->conf->proxy_arp,
+				.addresses = p->addresses,
 				.wire = p->wire.endpoint,
 				.host = p->host.endpoint,
 			},
@@ -438,6 +474,16 @@ void effective_vnic(const struct vnic_rt *v, struct vnic_in *in)
 				.up = v->active,
 				.carrier = v->carrier,
 				.nodst = (v->conf->flags & VNIC_F_NODST) != 0,
+				.flags = v->conf->flags,
+				.arp_off = v->conf->arp == ARP_OFF ||
+					   (v->conf->arp == ARP_AUTO &&
+					    v->conf->endpoint.type == ENDPOINT_TAP),
+				.strict = v->conf->mac_policy == MAC_STRICT ||
+					  v->conf->spoofcheck != SPOOFCHECK_OFF,
+				.learns = v->conf->learn != 0,
+				.dhcp = v->conf->dhcp,
+				.macnat = v->conf->mac_policy == MAC_NAT,
+				.owner_mac = v->owner_mac,
 				.endpoint = v->at.endpoint,
 			},
 		.port = v->port != NULL ? v->port->id : -1,

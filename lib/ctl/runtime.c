@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "ctl/addresses.h"
 #include "ctl/attach.h"
 #include "ctl/capture.h"
 #include "ctl/counters.h"
@@ -179,10 +180,14 @@ void runtime_destroy(struct runtime *rt)
 	close_leaving(&leaving);
 	if (rt->running)
 		dataplane_destroy(&rt->dp);
-	for (size_t i = 0; i < rt->conf->n_vnics; i++)
+	for (size_t i = 0; i < rt->conf->n_vnics; i++) {
+		addresses_free_vnic(rt->vnics[i]);
 		free(rt->vnics[i]);
-	for (size_t i = 0; i < rt->conf->n_ports; i++)
+	}
+	for (size_t i = 0; i < rt->conf->n_ports; i++) {
+		addresses_free_port(rt->ports[i]);
 		free(rt->ports[i]);
+	}
 	workers_forget(rt);
 	free(rt->vnics);
 	free(rt->ports);

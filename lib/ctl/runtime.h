@@ -17,6 +17,10 @@
 #include "dp/dataplane.h"
 #include "endpoint/endpoint.h"
 
+struct ip_table;
+struct l3;
+struct learned;
+
 /** An endpoint in use, and which worker receives from each of its queues. */
 struct attachment {
 	struct endpoint *endpoint; /**< NULL: being replaced, or never opened */
@@ -37,6 +41,9 @@ struct port_rt {
 	uint32_t mtu; /**< in force */
 	bool carrier;
 	bool kept; /**< during a change: the new configuration has it, too */
+	struct ip_table *addresses; /**< addresses.c's; NULL: no vnic is told apart by address */
+	uint64_t addresses_signature; /**< of what it was made of */
+	struct l3 *l3; /**< l3.c's; NULL: no vnic in an l3 mode */
 	bool filtered; /**< the device filters unicast; it isn't promiscuous */
 	bool allmulti;
 };
@@ -56,6 +63,11 @@ struct vnic_rt {
 	bool active; /**< up and not refused: in its port's table and lists */
 	uint64_t held_mac; /**< its MAC when `active` was last decided */
 	bool kept; /**< during a change: the new configuration has it, too */
+	uint64_t told_mac; /**< ipvlan: the MAC that its netdev was last given */
+	uint64_t owner_mac; /**< macnat: its owner's own; 0: not seen yet */
+	struct learned *learned; /**< addresses.c's */
+	size_t n_learned;
+	uint64_t conflicts; /**< addresses that it wanted and another vnic has */
 	struct err refused; /**< what its owner wanted and the kernel would have refused */
 };
 

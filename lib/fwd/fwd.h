@@ -34,6 +34,7 @@ struct fwd_vnic {
 	uint16_t id;
 	uint8_t mode; /**< enum vnic_mode */
 	uint8_t spoofcheck; /**< enum spoofcheck */
+	uint32_t flags; /**< VNIC_F_… */
 	bool up; /**< administratively */
 	bool carrier; /**< the port's link; veth: both ends up */
 	bool nodst;

@@ -36,8 +36,11 @@ static void place_vnics(struct snapshot *s, const struct vnic_in *vnics, size_t 
 		v->needs_hits = v->kind->needs_hits(v);
 		if (v->port != NULL)
 			s->ports[in->port].kind = v->kind;
-		if (v->port != NULL)
+		if (v->port != NULL) {
 			s->ports[in->port].mode = v->mode;
+			s->ports[in->port].flags = (uint8_t)v->flags;
+			s->ports[in->port].dhcp |= v->dhcp;
+		}
 	}
 }
 
@@ -56,8 +59,7 @@ static int build_port(struct snapshot *s, const struct port_in *in, uint16_t ind
 {
 	struct fwd_port *p = &s->ports[index];
 	struct port_lists *l = &s->lists[index];
-	const struct kind *kind = p->kind;
-	uint8_t mode = p->mode;
+	const struct fwd_port from_vnics = *p;
 	int rc = lists_build(l, in, index, vnics, n_vnics);
 
 	if (rc != 0)
@@ -66,8 +68,10 @@ static int build_port(struct snapshot *s, const struct port_in *in, uint16_t ind
 	ip_table_get(p->addresses);
 	routes_get(p->routes);
 	next_hops_get(p->next_hops);
-	p->kind = kind != NULL ? kind : &none_kind;
-	p->mode = mode;
+	p->kind = from_vnics.kind != NULL ? from_vnics.kind : &none_kind;
+	p->mode = from_vnics.mode;
+	p->flags = from_vnics.flags;
+	p->dhcp = from_vnics.dhcp;
 	p->id = index;
 	p->vnics = s->vnics;
 	p->passthru = l->passthru;
