@@ -122,6 +122,11 @@ int endpoint_set_addresses(struct endpoint *ep, const struct ip_range *a, size_t
 	return ep->ops->set_addresses != NULL ? ep->ops->set_addresses(ep, a, n, err) : 0;
 }
 
+int endpoint_set_noarp(struct endpoint *ep, bool noarp, struct err *err)
+{
+	return ep->ops->set_noarp != NULL ? ep->ops->set_noarp(ep, noarp, err) : 0;
+}
+
 void endpoint_set_carrier(struct endpoint *ep, bool carrier)
 {
 	if (ep->ops->set_carrier != NULL)

@@ -58,6 +58,12 @@ struct endpoint_args {
 	uint16_t n_tx_queues; /**< wanted: one per worker */
 	const struct ip_range *addresses; /**< tap: set on the netdev */
 	size_t n_addresses;
+	bool noarp; /**< tap: see endpoint_set_noarp() */
+	/**
+	 * tap: not 0: it shares its MAC with others, so its IPv6 link-local address is made as an ipvlan
+	 * slave's is, with this number in the MAC's middle, and the kernel makes none by itself.
+	 */
+	uint16_t dev_id;
 };
 
 struct endpoint_ops;
@@ -97,6 +103,11 @@ struct endpoint_state {
 	size_t n_groups;
 	const uint64_t *
 		groups; /**< sorted MAC keys; the endpoint's own, until its next endpoint_refresh() */
+	bool noarp; /**< the owner's netdev does neither ARP nor neighbour discovery */
+	bool addresses_known; /**< `addresses` are its owner's, those that stay while it is down included */
+	size_t n_addresses;
+	const struct ip_addr *
+		addresses; /**< sorted (ip_addr_cmp()), each once, the lowest 65,536; lives as `groups` does */
 	char reason[200]; /**< why it is down, for a person; empty: it isn't */
 };
 
@@ -135,8 +146,14 @@ void endpoint_close_many(struct endpoint **eps, size_t n);
 int endpoint_set_mac(struct endpoint *ep, uint64_t mac, struct err *err);
 int endpoint_set_mtu(struct endpoint *ep, uint32_t mtu, struct err *err);
 int endpoint_set_up(struct endpoint *ep, bool up, struct err *err);
+/** The state's `addresses` then are as this left them. */
 int endpoint_set_addresses(struct endpoint *ep, const struct ip_range *a, size_t n,
 			   struct err *err);
+/**
+ * Has the owner's netdev do neither ARP nor neighbour discovery, as a kernel ipvlan slave of mode l3;
+ * or do it again. Kept when the netdev is made anew. Types without a netdev ignore it.
+ */
+int endpoint_set_noarp(struct endpoint *ep, bool noarp, struct err *err);
 /** Tells the owner of the far side whether there is a link (tap: TUNSETCARRIER). Types without it ignore it. */
 void endpoint_set_carrier(struct endpoint *ep, bool carrier);
 
@@ -196,6 +213,7 @@ struct endpoint_ops {
 	int (*set_up)(struct endpoint *ep, bool up, struct err *err);
 	int (*set_addresses)(struct endpoint *ep, const struct ip_range *a, size_t n,
 			     struct err *err);
+	int (*set_noarp)(struct endpoint *ep, bool noarp, struct err *err);
 	void (*set_carrier)(struct endpoint *ep, bool carrier);
 	bool (*set_filter)(struct endpoint *ep, const struct endpoint_filter *f);
 	bool (*refresh)(struct endpoint *ep);

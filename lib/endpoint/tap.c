@@ -105,6 +105,7 @@ static void tap_close(struct endpoint *ep)
 	free(t->want.addresses);
 	free(t->groups);
 	free(t->gather);
+	tap_addrs_clear(&t->addrs);
 	endpoint_free(ep);
 }
 
@@ -173,6 +174,8 @@ static int tap_open(const struct endpoint_args *args, struct endpoint **ep, stru
 	t->want.mtu = args->mtu;
 	t->want.up = args->up;
 	t->want.carrier = true;
+	t->want.noarp = args->noarp;
+	t->want.dev_id = args->dev_id;
 	if (setup(t, args, err) != 0) {
 		tap_close(&t->ep);
 		return -err->code;
@@ -269,6 +272,22 @@ static int tap_set_addresses(struct endpoint *ep, const struct ip_range *a, size
 	free(t->want.addresses);
 	t->want.addresses = list;
 	t->want.n_addresses = n_list;
+	watch_hear_addresses(t);
+	return 0;
+}
+
+static int tap_set_noarp(struct endpoint *ep, bool noarp, struct err *err)
+{
+	struct tap *t = tap_of(ep);
+
+	if (t->where != TAP_ABSENT) {
+		int ret = tap_apply_noarp(t, noarp, err);
+
+		if (ret != 0)
+			return ret;
+		t->link.noarp = noarp;
+	}
+	t->want.noarp = noarp;
 	return 0;
 }
 
@@ -314,6 +333,10 @@ static void tap_get_state(const struct endpoint *ep, struct endpoint_state *stat
 		.groups_known = t->where == TAP_HOME && !t->all_groups,
 		.n_groups = t->n_groups,
 		.groups = t->groups,
+		.noarp = t->link.noarp,
+		.addresses_known = t->addrs_known,
+		.n_addresses = t->addrs.n_told,
+		.addresses = t->addrs.told,
 	};
 	if (ep->role == ENDPOINT_PORT)
 		state->carrier = state->present && state->up;
@@ -338,10 +361,10 @@ static void tap_describe(const struct endpoint *ep, char *buf, size_t len)
 	snprintf(buf, len,
 		 "ifname=%s ifindex=%d netns=%s where=%s queues=%u vnet_hdr=10 "
 		 "offloads=csum,tso4,tso6 "
-		 "groups=%zu tx_refused=%" PRIu64,
+		 "groups=%zu addresses=%zu tx_refused=%" PRIu64,
 		 t->where != TAP_ABSENT ? t->link.name : t->want.ifname, t->link.ifindex,
 		 netns != NULL ? netns : "own", where[t->where], t->n_queues, t->n_groups,
-		 __atomic_load_n(&t->tx_refused, __ATOMIC_RELAXED));
+		 t->addrs.n_told, __atomic_load_n(&t->tx_refused, __ATOMIC_RELAXED));
 }
 
 const struct endpoint_ops tap_ops = {
@@ -356,6 +379,7 @@ const struct endpoint_ops tap_ops = {
 	.set_mtu = tap_set_mtu,
 	.set_up = tap_set_up,
 	.set_addresses = tap_set_addresses,
+	.set_noarp = tap_set_noarp,
 	.set_carrier = tap_set_carrier,
 	.set_filter = tap_set_filter,
 	.refresh = tap_refresh,

@@ -26,6 +26,7 @@
 #include <sys/uio.h>
 
 #include "endpoint/netns.h"
+#include "endpoint/tap_addrs.h"
 #include "endpoint/tap_link.h"
 #include "endpoint/types.h"
 
@@ -52,6 +53,8 @@ struct tap_want {
 	uint32_t mtu;
 	bool up;
 	bool carrier;
+	bool noarp;
+	uint16_t dev_id; /**< 0: its link-local address is the kernel's affair */
 	struct ip_prefix *addresses;
 	size_t n_addresses;
 };
@@ -77,6 +80,8 @@ struct tap {
 	uint64_t *groups; /**< sorted */
 	size_t n_groups, cap_groups;
 	bool all_groups; /**< too many to list, or unknown */
+	struct tap_addrs addrs;
+	bool addrs_known;
 	char reason[200]; /**< of TAP_ABSENT */
 	bool deleted; /**< by its owner: not made anew until somebody asks */
 	/* The watch's. */
@@ -85,11 +90,16 @@ struct tap {
 	struct tap_link fresh; /**< told by netlink since */
 	bool has_fresh;
 	bool seen; /**< in a dump that is under way */
+	bool was_down; /**< since it was up last, so the kernel took its IPv6 addresses */
+	bool needs_dump; /**< of its addresses: it has some that nothing was heard of */
+	bool is_stale; /**< its addresses wait for being settled */
+	uint64_t heard_from; /**< of ns->n_heard: what had been read before it came */
+	uint64_t addrs_ready_ms; /**< not settled before */
 	bool is_changed;
 	uint64_t retry_tick;
 	uint64_t *gather; /**< groups being read: [cap_gather] */
 	size_t n_gather, cap_gather;
-	TAILQ_ENTRY(tap) all, changed;
+	TAILQ_ENTRY(tap) all, changed, stale;
 	TAILQ_ENTRY(tap) at_place;
 	LIST_ENTRY(tap) in_ns, in_bucket; /**< TAP_HOME; the second by namespace and ifindex */
 };
@@ -117,7 +127,12 @@ bool tap_has_device(const struct tap *t);
 int tap_apply_mac(struct tap *t, uint64_t mac, struct err *err);
 int tap_apply_mtu(struct tap *t, uint32_t mtu, struct err *err);
 int tap_apply_up(struct tap *t, bool up, struct err *err);
+int tap_apply_noarp(struct tap *t, bool noarp, struct err *err);
 void tap_apply_carrier(struct tap *t);
+/** Gives it the link-local address that want.dev_id stands for, in place of the kernel's; where IPv6 is off, none. */
+int tap_apply_link_local(struct tap *t, struct err *err);
+/** Asks for its addresses, wherever it is; they are noted as a dump of t->addrs. 0 or -errno. */
+int tap_ask_addresses(struct tap *t);
 /** Removes @p old, adds @p new, leaves what is in both. */
 int tap_apply_addresses(struct tap *t, const struct ip_prefix *old, size_t n_old,
 			const struct ip_prefix *new, size_t n_new, struct err *err);

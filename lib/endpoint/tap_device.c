@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <linux/if_tun.h>
+#include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <linux/virtio_net.h>
 
@@ -159,6 +160,31 @@ static int put_address(struct rtnl *r, const struct tap *t, int ifindex, const s
 	return explain(err, t, what, ret);
 }
 
+/* The kernel's own, made of the MAC alone, which others share; net/ipv6/addrconf.c, addrconf_ifid_eui48(). */
+static struct ip_addr eui64_of(uint64_t mac)
+{
+	struct ip_addr a = tap_addr_link_local(mac, 0xfffe);
+
+	a.b[8] ^= 2;
+	return a;
+}
+
+/* IPv6 may be absent from the kernel or switched off here: then there is nothing to clash. */
+static int put_link_local(struct rtnl *r, int ifindex, uint64_t mac, uint16_t dev_id)
+{
+	struct ip_addr own = tap_addr_link_local(mac, dev_id);
+	struct ip_addr eui64 = eui64_of(mac);
+	int ret = rtnl_set_addr_gen_none(r, ifindex);
+
+	if (ret == -EAFNOSUPPORT || ret == -EOPNOTSUPP)
+		return 0;
+	if (ret == 0)
+		rtnl_set_address(r, ifindex, &eui64, 64, false);
+	if (ret == 0)
+		ret = rtnl_set_address(r, ifindex, &own, 64, true);
+	return ret == -EACCES ? 0 : ret;
+}
+
 /* Up comes last, so that nobody sees the netdev with another MAC or MTU. */
 static int configure(struct making *mk, struct rtnl *r)
 {
@@ -173,6 +199,12 @@ static int configure(struct making *mk, struct rtnl *r)
 		return explain(&mk->err, mk->t, "setting its MAC address", ret);
 	if (want->mtu != 0 && (ret = rtnl_set_mtu(r, ifindex, want->mtu)) != 0)
 		return explain(&mk->err, mk->t, "setting its MTU", ret);
+	if (want->noarp && (ret = rtnl_set_noarp(r, ifindex, true)) != 0)
+		return explain(&mk->err, mk->t, "switching ARP off", ret);
+	if (want->dev_id != 0 &&
+	    (ret = put_link_local(r, ifindex, want->mac != 0 ? want->mac : mk->link.mac,
+				  want->dev_id)) != 0)
+		return explain(&mk->err, mk->t, "setting its link-local address", ret);
 	for (size_t i = 0; i < want->n_addresses; i++)
 		if (put_address(r, mk->t, ifindex, &want->addresses[i], true, &mk->err) != 0)
 			return -mk->err.code;
@@ -265,7 +297,7 @@ struct change {
 	struct tap_link *link;
 	uint64_t mac;
 	uint32_t mtu;
-	bool up;
+	bool on;
 	const struct ip_prefix *del, *add;
 	size_t n_del, n_add;
 	struct err *err;
@@ -341,15 +373,71 @@ int tap_apply_mtu(struct tap *t, uint32_t mtu, struct err *err)
 
 static int set_up(struct rtnl *r, struct change *c)
 {
-	return rtnl_set_up(r, c->t->link.ifindex, c->up);
+	return rtnl_set_up(r, c->t->link.ifindex, c->on);
 }
 
 int tap_apply_up(struct tap *t, bool up, struct err *err)
 {
-	struct change c = {.t = t, .fn = set_up, .up = up};
+	struct change c = {.t = t, .fn = set_up, .on = up};
 	int ret = change(t, &c);
 
 	return ret == 0 ? 0 : explain(err, t, up ? "bringing it up" : "taking it down", ret);
+}
+
+static int set_noarp(struct rtnl *r, struct change *c)
+{
+	return rtnl_set_noarp(r, c->t->link.ifindex, c->on);
+}
+
+int tap_apply_noarp(struct tap *t, bool noarp, struct err *err)
+{
+	struct change c = {.t = t, .fn = set_noarp, .on = noarp};
+	int ret = change(t, &c);
+
+	return ret == 0 ? 0
+			: explain(err, t, noarp ? "switching ARP off" : "switching ARP on", ret);
+}
+
+static int set_link_local(struct rtnl *r, struct change *c)
+{
+	return put_link_local(r, c->t->link.ifindex, c->t->link.mac, c->t->want.dev_id);
+}
+
+int tap_apply_link_local(struct tap *t, struct err *err)
+{
+	struct change c = {.t = t, .fn = set_link_local};
+	int ret = change(t, &c);
+
+	return ret == 0 ? 0 : explain(err, t, "setting its link-local address", ret);
+}
+
+static void take_address(const struct nlmsghdr *nlh, void *arg)
+{
+	struct tap *t = arg;
+	struct tap_addr a;
+	int ifindex;
+
+	if (nlh->nlmsg_type == RTM_NEWADDR && tap_addr_parse(nlh, &ifindex, &a) &&
+	    ifindex == t->link.ifindex)
+		tap_addrs_dumped(&t->addrs, &a);
+}
+
+static int ask_addresses(struct rtnl *r, struct change *c)
+{
+	char buf[256];
+
+	return rtnl_dump(r, tap_addr_put_get(buf, c->t->link.ifindex, 0), take_address, c->t);
+}
+
+int tap_ask_addresses(struct tap *t)
+{
+	struct change c = {.t = t, .fn = ask_addresses};
+	int ret;
+
+	tap_addrs_dump_begin(&t->addrs);
+	ret = change(t, &c);
+	tap_addrs_dump_end(&t->addrs, ret == 0);
+	return ret;
 }
 
 void tap_apply_carrier(struct tap *t)

@@ -26,6 +26,7 @@ struct tap_link {
 	bool up;
 	bool promisc; /**< somebody wants every frame (IFLA_PROMISCUITY, which `ip link` shows only with -d) */
 	bool allmulti;
+	bool noarp; /**< it does neither ARP nor neighbour discovery */
 };
 
 /** Equal in all that an owner can change? */
@@ -54,7 +55,17 @@ int rtnl_get_link(struct rtnl *r, const char *name, struct tap_link *l);
 int rtnl_set_mac(struct rtnl *r, int ifindex, uint64_t mac);
 int rtnl_set_mtu(struct rtnl *r, int ifindex, uint32_t mtu);
 int rtnl_set_up(struct rtnl *r, int ifindex, bool up);
+int rtnl_set_noarp(struct rtnl *r, int ifindex, bool noarp);
+/** Has the kernel make no link-local address by itself (IN6_ADDR_GEN_MODE_NONE). */
+int rtnl_set_addr_gen_none(struct rtnl *r, int ifindex);
 /** Adding an address that is there, or deleting one that isn't, is no error. */
 int rtnl_set_address(struct rtnl *r, int ifindex, const struct ip_addr *a, uint8_t len, bool add);
+
+/**
+ * Sends @p req, a dump request, and hands each message of the answer to @p fn.
+ * @return 0, the kernel's -errno, or -EAGAIN: what was asked for changed meanwhile, so some may be missing
+ */
+int rtnl_dump(struct rtnl *r, struct nlmsghdr *req,
+	      void (*fn)(const struct nlmsghdr *nlh, void *arg), void *arg);
 
 #endif /* ENDPOINT_TAP_LINK_H */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "endpoint/watch.h"
+#include "endpoint/watch_addrs.h"
 #include "endpoint/watch_closer.h"
 #include "endpoint/watch_tap.h"
 
@@ -101,6 +102,7 @@ void watch_remove(struct tap *t)
 	lock();
 	if (t->place != NULL) {
 		watch_tap_unmark(t);
+		watch_addrs_forget(t);
 		watch_ns_detach(t);
 		if (watch_taps.cursor == t)
 			watch_taps.cursor = TAILQ_NEXT(t, all);
@@ -142,6 +144,8 @@ bool watch_refresh(struct tap *t)
 		/* The answer is in the socket when sending returns. */
 		watch_ns_ask(t);
 		watch_ns_drain(t->ns, watch_tap_lost);
+		if (t->where == TAP_HOME && watch_addrs_settle(t))
+			watch_tap_mark(t);
 		if (t->where == TAP_HOME && (t->has_fresh || tap_ask(t, &t->fresh) == 0)) {
 			t->has_fresh = false;
 			watch_tap_apply_link(t, &t->fresh);
@@ -155,6 +159,18 @@ bool watch_refresh(struct tap *t)
 	watch_wake();
 	unlock();
 	return differs;
+}
+
+void watch_hear_addresses(struct tap *t)
+{
+	lock();
+	if (t->where == TAP_HOME) {
+		watch_ns_drain(t->ns, watch_tap_lost);
+		watch_wake();
+	}
+	if (t->where == TAP_HOME && t->addrs_known)
+		watch_addrs_settle(t);
+	unlock();
 }
 
 void watch_wake(void)
@@ -386,6 +402,21 @@ static void take_groups(uint64_t now)
 	}
 }
 
+static void take_addresses(uint64_t now)
+{
+	uint64_t when = watch_addrs_settle_all(now);
+	struct watch_ns *ns;
+
+	w.soonest_ms = RTE_MIN(w.soonest_ms, when);
+	for (ns = watch_ns_first(); ns != NULL; ns = LIST_NEXT(ns, next)) {
+		/* Behind what waits: draining begins it. */
+		if (ns->need == 0 || ns->is_readable)
+			continue;
+		when = watch_ns_dump(ns);
+		w.soonest_ms = RTE_MIN(w.soonest_ms, when);
+	}
+}
+
 static void take_links(void)
 {
 	struct tap *t;
@@ -435,6 +466,7 @@ void endpoint_watch_run(void (*changed)(struct endpoint *ep, void *arg), void *a
 		take_tick();
 	if (w.look_at_places || watch_taps.look_again)
 		take_places();
+	take_addresses(now);
 	take_links();
 	if (w.has_hints)
 		take_hints(now);

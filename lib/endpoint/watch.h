@@ -37,6 +37,9 @@ int watch_make_again(struct tap *t, struct err *err);
 /** Asks the kernel all about @p t; true: something differs from what was told. */
 bool watch_refresh(struct tap *t);
 
+/** Reads what became of its addresses by what we did, so that it isn't told as another's doing. */
+void watch_hear_addresses(struct tap *t);
+
 /** The namespace of @p t as it was written; NULL: our own. */
 const char *watch_netns(const struct tap *t);
 

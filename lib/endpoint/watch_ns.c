@@ -14,6 +14,7 @@
 #include <linux/sockios.h>
 
 #include "endpoint/tap_groups.h"
+#include "endpoint/watch_addrs.h"
 #include "endpoint/watch_ns.h"
 
 #define N_BUCKETS    1024
@@ -24,6 +25,8 @@
 #define MAX_RECEIVES 4096 /* a turn; more than the socket's buffer holds */
 #define MIN_READ_MS  20 /* between two looks at a namespace's groups */
 #define READ_COST    20 /* and so many times what one look takes */
+#define DUMP_COST    20 /* the same for two dumps, but no more than: */
+#define MAX_WAIT_MS  1000
 
 /* Linux 6.15 announces IP group membership; older headers lack the numbers, older kernels refuse the groups. */
 #define GROUP_IPV4_MCADDR 37
@@ -45,6 +48,14 @@ uint64_t watch_now_ms(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
+uint64_t watch_now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
 /* ---- namespaces -------------------------------------------------------------- */
 
 struct opening {
@@ -54,7 +65,9 @@ struct opening {
 
 static int netlink_open(void)
 {
-	struct sockaddr_nl addr = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK};
+	struct sockaddr_nl addr = {.nl_family = AF_NETLINK,
+				   .nl_groups =
+					   RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR};
 	int groups[] = {GROUP_IPV4_MCADDR, GROUP_IPV6_MCADDR};
 	int size = SOCKET_BUF;
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_ROUTE);
@@ -177,7 +190,7 @@ static struct bucket *bucket_of(const struct watch_ns *ns, int ifindex)
 	return &buckets[h >> 54];
 }
 
-static struct tap *find(const struct watch_ns *ns, int ifindex)
+struct tap *watch_ns_find(const struct watch_ns *ns, int ifindex)
 {
 	struct tap *t;
 
@@ -208,6 +221,7 @@ void watch_ns_detach(struct tap *t)
 		return;
 	LIST_REMOVE(t, in_ns);
 	LIST_REMOVE(t, in_bucket);
+	watch_addrs_forget(t);
 	t->ns = NULL;
 	t->has_fresh = false;
 	watch_ns_put(ns);
@@ -223,35 +237,68 @@ static int request(const struct watch_ns *ns, int ifindex, uint32_t seq)
 	return send(ns->netlink, nlh, nlh->nlmsg_len, MSG_DONTWAIT) < 0 ? -errno : 0;
 }
 
+static int request_dump(const struct watch_ns *ns, unsigned int what, uint32_t seq)
+{
+	char buf[256];
+	struct nlmsghdr *nlh;
+
+	if (what == WATCH_DUMP_LINKS)
+		return request(ns, 0, seq);
+	nlh = tap_addr_put_get(buf, 0, seq);
+	return send(ns->netlink, nlh, nlh->nlmsg_len, MSG_DONTWAIT) < 0 ? -errno : 0;
+}
+
 void watch_ns_ask(const struct tap *t)
 {
 	request(t->ns, t->link.ifindex, 0);
 }
 
-static void dump_start(struct watch_ns *ns)
+uint64_t watch_ns_dump(struct watch_ns *ns)
 {
 	static uint32_t seq;
+	uint64_t now = watch_now_ms();
 	struct tap *t;
 
+	if (ns->need == 0 || ns->dump_seq != 0)
+		return UINT64_MAX;
+	if (now < ns->dump_ready_ms)
+		return ns->dump_ready_ms;
 	if (++seq == 0)
 		seq = 1;
-	if (request(ns, 0, seq) != 0)
-		return;
+	ns->dumping = ns->need & WATCH_DUMP_LINKS ? WATCH_DUMP_LINKS : WATCH_DUMP_ADDRS;
+	if (request_dump(ns, ns->dumping, seq) != 0) {
+		ns->dump_ready_ms = now + MIN_READ_MS;
+		return ns->dump_ready_ms;
+	}
 	ns->dump_seq = seq;
-	ns->need_dump = false;
-	LIST_FOREACH (t, &ns->taps, in_ns)
-		t->seen = false;
+	ns->dump_began_ms = now;
+	ns->need &= ~ns->dumping;
+	if (ns->dumping == WATCH_DUMP_ADDRS)
+		watch_addrs_dump_begin(ns);
+	else
+		LIST_FOREACH (t, &ns->taps, in_ns)
+			t->seen = false;
+	return UINT64_MAX;
 }
 
 static void dump_end(struct watch_ns *ns, bool whole, watch_ns_lost lost)
 {
+	uint64_t now = watch_now_ms();
 	struct tap *t, *next;
 
 	ns->dump_seq = 0;
-	if (!whole) {
-		ns->need_dump = true;
+	/* An owner who makes messages get lost shall not have all of main's time. Links that were lost have waited long enough. */
+	if (ns->dumping == WATCH_DUMP_ADDRS || !whole)
+		ns->dump_ready_ms =
+			now + RTE_MIN((now - ns->dump_began_ms) * DUMP_COST, (uint64_t)MAX_WAIT_MS);
+	if (!whole)
+		ns->need |= ns->dumping;
+	if (ns->dumping == WATCH_DUMP_ADDRS) {
+		watch_addrs_dump_end(ns, whole);
 		return;
 	}
+	if (!whole)
+		return;
 	for (t = LIST_FIRST(&ns->taps); t != NULL; t = next) {
 		next = LIST_NEXT(t, in_ns);
 		if (!t->seen)
@@ -267,7 +314,7 @@ static void on_link(struct watch_ns *ns, const struct nlmsghdr *nlh, watch_ns_lo
 
 	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*ifi) || ifi->ifi_family != AF_UNSPEC)
 		return;
-	t = find(ns, ifi->ifi_index);
+	t = watch_ns_find(ns, ifi->ifi_index);
 	if (t == NULL)
 		return;
 	t->seen = true;
@@ -276,6 +323,7 @@ static void on_link(struct watch_ns *ns, const struct nlmsghdr *nlh, watch_ns_lo
 	} else if (tap_link_parse(nlh, &link)) {
 		/* Coming up, or a new address, brings groups along. */
 		ns->is_dirty |= !tap_link_equal(&t->link, &link);
+		t->was_down |= !link.up;
 		t->fresh = link;
 		t->has_fresh = true;
 	}
@@ -286,11 +334,15 @@ static void on_message(struct watch_ns *ns, const struct nlmsghdr *nlh, watch_ns
 	bool of_dump = ns->dump_seq != 0 && nlh->nlmsg_seq == ns->dump_seq;
 
 	if (of_dump && nlh->nlmsg_flags & NLM_F_DUMP_INTR)
-		ns->need_dump = true;
+		ns->need |= ns->dumping;
 	switch (nlh->nlmsg_type) {
 	case RTM_NEWLINK:
 	case RTM_DELLINK:
 		on_link(ns, nlh, lost);
+		break;
+	case RTM_NEWADDR:
+	case RTM_DELADDR:
+		watch_addrs_message(ns, nlh, of_dump);
 		break;
 	case MSG_NEWMULTICAST:
 	case MSG_DELMULTICAST:
@@ -299,9 +351,15 @@ static void on_message(struct watch_ns *ns, const struct nlmsghdr *nlh, watch_ns
 	case NLMSG_DONE:
 	case NLMSG_ERROR:
 		if (of_dump)
-			dump_end(ns, nlh->nlmsg_type == NLMSG_DONE && !ns->need_dump, lost);
+			dump_end(ns, nlh->nlmsg_type == NLMSG_DONE && !(ns->need & ns->dumping),
+				 lost);
 		break;
 	}
+}
+
+static void lose_messages(struct watch_ns *ns)
+{
+	ns->need = WATCH_DUMP_LINKS | WATCH_DUMP_ADDRS;
 }
 
 /* One datagram; false: there is none. */
@@ -316,13 +374,13 @@ static bool receive(struct watch_ns *ns, watch_ns_lost lost)
 	int left;
 
 	if (n < 0 && errno == ENOBUFS) {
-		ns->need_dump = true;
+		lose_messages(ns);
 		return true;
 	}
 	if (n < 0)
 		return errno == EINTR;
 	if ((size_t)n > sizeof(buf)) {
-		ns->need_dump = true;
+		lose_messages(ns);
 		return true;
 	}
 	/* The namespace's root may write to this socket, too; only the kernel is believed. */
@@ -335,12 +393,19 @@ static bool receive(struct watch_ns *ns, watch_ns_lost lost)
 
 void watch_ns_drain(struct watch_ns *ns, watch_ns_lost lost)
 {
+	int i = 0;
+
 	/* The last tap that is lost must not take the namespace with it while it is being read. */
 	ns->n_refs++;
-	for (int i = 0; i < MAX_RECEIVES && receive(ns, lost); i++)
-		;
-	if (ns->need_dump && ns->dump_seq == 0)
-		dump_start(ns);
+	while (i < MAX_RECEIVES && receive(ns, lost))
+		i++;
+	/* What waits is older than a dump and must not be taken for newer. */
+	if (i < MAX_RECEIVES) {
+		ns->n_heard++;
+		watch_ns_dump(ns);
+	} else {
+		ns->is_readable = true;
+	}
 	watch_ns_put(ns);
 }
 
@@ -424,21 +489,13 @@ static void sort_out(struct watch_ns *ns, size_t len)
 	while (tap_groups_next(&at, end, &ifindex, &group)) {
 		/* A netdev's groups stand together. */
 		if (t == NULL || t->link.ifindex != ifindex)
-			t = find(ns, ifindex);
+			t = watch_ns_find(ns, ifindex);
 		if (t != NULL)
 			gather(t, group);
 	}
 	LIST_FOREACH (t, &ns->taps, in_ns)
 		if (t->n_gather <= TAP_MAX_GROUPS)
 			t->n_gather = tap_groups_sort(t->gather, t->n_gather);
-}
-
-static uint64_t now_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
 }
 
 int watch_ns_read_groups(struct watch_ns *ns, uint64_t now_ms)
@@ -449,7 +506,7 @@ int watch_ns_read_groups(struct watch_ns *ns, uint64_t now_ms)
 
 	if (now_ms != 0 && now_ms < ns->ready_ms)
 		return -EAGAIN;
-	began = now_us();
+	began = watch_now_us();
 	ns->is_dirty = false;
 	len = read_text(ns);
 	if (len >= 0)
@@ -463,7 +520,7 @@ int watch_ns_read_groups(struct watch_ns *ns, uint64_t now_ms)
 		sort_out(ns, (size_t)len);
 		ret = 0;
 	}
-	ns->read_us = now_us() - began;
+	ns->read_us = watch_now_us() - began;
 	/* An owner who joins and leaves without end shall not have all of main's time. */
 	ns->ready_ms =
 		watch_now_ms() + RTE_MAX((uint64_t)MIN_READ_MS, ns->read_us * READ_COST / 1000);

@@ -2,7 +2,7 @@
 /*
  * One namespace with taps of ours in it: a netlink socket and the kernel's list of
  * groups, both opened inside, shared by all its taps. Two descriptors a namespace,
- * however many taps. What they tell is sorted out here to the taps: t->fresh, t->gather;
+ * however many taps. What they tell is sorted out here to the taps: t->fresh, t->gather, t->addrs;
  * watch.c decides what that changes.
  *
  * Main, and the reaper where it drops the last reference; under the watch's lock.
@@ -12,6 +12,9 @@
 
 #include "endpoint/tap.h"
 
+/** What a namespace can be asked for, one at a time: the kernel has no more for a socket. */
+enum { WATCH_DUMP_LINKS = 1, WATCH_DUMP_ADDRS = 2 };
+
 struct watch_ns {
 	LIST_ENTRY(watch_ns) next;
 	LIST_HEAD(, tap) taps; /**< at home here */
@@ -20,7 +23,12 @@ struct watch_ns {
 	int netlink;
 	int mcast; /**< /proc/thread-self/net/dev_mcast */
 	uint32_t dump_seq; /**< of the dump under way; 0: none */
-	bool need_dump; /**< messages were lost */
+	unsigned int dumping; /**< which it is */
+	unsigned int
+		need; /**< dumps that are due: messages were lost, or a netdev came with addresses */
+	uint64_t dump_began_ms;
+	uint64_t dump_ready_ms; /**< none before that */
+	uint64_t n_heard; /**< how often all was read that waited */
 	bool is_readable; /**< epoll says so */
 	bool is_dirty; /**< groups may have changed */
 	bool is_new; /**< a tap came: the text may be the same, the answer isn't */
@@ -46,6 +54,12 @@ void watch_ns_detach(struct tap *t);
 /** Reads all messages that wait; @p lost: the netdev left the namespace or is gone. */
 void watch_ns_drain(struct watch_ns *ns, watch_ns_lost lost);
 
+/** Begins the dumps that are due, if it is time; when it will be, UINT64_MAX: there is nothing to wait for. */
+uint64_t watch_ns_dump(struct watch_ns *ns);
+
+/** The tap at home in @p ns with that netdev; NULL: another netdev. */
+struct tap *watch_ns_find(const struct watch_ns *ns, int ifindex);
+
 /** Asks for one tap's link; the answer comes as a message. */
 void watch_ns_ask(const struct tap *t);
 
@@ -64,5 +78,6 @@ struct watch_ns *watch_ns_first(void);
 void watch_ns_cleanup(void);
 
 uint64_t watch_now_ms(void);
+uint64_t watch_now_us(void);
 
 #endif /* ENDPOINT_WATCH_NS_H */

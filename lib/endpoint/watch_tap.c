@@ -3,7 +3,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "endpoint/watch.h"
+#include "endpoint/watch_addrs.h"
 #include "endpoint/watch_tap.h"
 
 /** After a netdev could not be made. */
@@ -33,6 +35,7 @@ static void set_absent(struct tap *t, const char *reason)
 	t->link = (struct tap_link){0};
 	t->n_groups = 0;
 	t->all_groups = false;
+	watch_addrs_forget(t);
 	watch_tap_mark(t);
 }
 
@@ -41,6 +44,17 @@ static void lose(struct tap *t, const char *reason)
 	watch_ns_detach(t);
 	tap_park(t);
 	set_absent(t, reason);
+}
+
+/* The kernel makes an ipvlan slave's link-local address again when it comes up. */
+static void give_link_local(struct tap *t)
+{
+	struct ip_addr a = tap_addr_link_local(t->link.mac, t->want.dev_id);
+	struct err err = {0};
+
+	if (t->want.dev_id != 0 && t->link.ifindex != 0 && !tap_addrs_has(&t->addrs, &a) &&
+	    tap_apply_link_local(t, &err) != 0)
+		LOG(DEBUG, ENDPOINT, "%s", err.text);
 }
 
 /* The netdev of a tap at home left its namespace, one way or the other. */
@@ -53,6 +67,10 @@ void watch_tap_lost(struct tap *t)
 		/* Its old index may be another netdev's where it is now. */
 		if (tap_ask(t, &t->link) != 0)
 			t->link.ifindex = 0;
+		/* The kernel took its addresses, and how they are made, when it left. */
+		t->was_down = true;
+		give_link_local(t);
+		watch_addrs_ask_moved(t);
 		watch_tap_mark(t);
 		return;
 	}
@@ -62,10 +80,15 @@ void watch_tap_lost(struct tap *t)
 
 void watch_tap_apply_link(struct tap *t, const struct tap_link *l)
 {
-	if (tap_link_equal(&t->link, l))
-		return;
-	t->link = *l;
-	watch_tap_mark(t);
+	if (!tap_link_equal(&t->link, l)) {
+		t->link = *l;
+		watch_tap_mark(t);
+	}
+	t->was_down |= !l->up;
+	if (t->was_down && l->up) {
+		t->was_down = false;
+		give_link_local(t);
+	}
 }
 
 static void apply_groups(struct tap *t)
@@ -113,6 +136,7 @@ static int make_in(struct tap *t, struct watch_ns *ns, int nsfd, struct err *err
 	/* Until they have been read, and that is for the next turn: reading is for all of a namespace at once. */
 	t->all_groups = true;
 	watch_ns_attach(ns, t);
+	watch_addrs_attach(t, true);
 	watch_tap_mark(t);
 	return 0;
 }
@@ -237,6 +261,8 @@ void watch_tap_ask_moved(struct tap *t)
 		return;
 	}
 	watch_tap_apply_link(t, &link);
+	if (watch_addrs_ask_moved(t))
+		watch_tap_mark(t);
 	nsfd = tap_open_netns(t);
 	if (nsfd < 0)
 		return;
@@ -244,7 +270,9 @@ void watch_tap_ask_moved(struct tap *t)
 	    netns_id_equal(id, t->place->ns->id)) {
 		t->where = TAP_HOME;
 		watch_ns_attach(t->place->ns, t);
+		watch_addrs_attach(t, false);
 		watch_tap_mark(t);
+		watch_wake();
 	}
 	close(nsfd);
 }
