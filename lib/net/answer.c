@@ -39,8 +39,8 @@ static uint32_t put_eth(uint8_t *out, uint64_t dst, uint64_t src, const uint8_t 
 
 struct arp {
 	enum nd_op op;
-	uint64_t sha, tha;
-	const uint8_t *spa, *tpa;
+	uint64_t from_mac, to_mac;
+	const uint8_t *from, *to;
 };
 
 static uint32_t put_arp(uint8_t *b, const struct arp *a)
@@ -50,10 +50,10 @@ static uint32_t put_arp(uint8_t *b, const struct arp *a)
 	b[4] = 6;
 	b[5] = 4;
 	store16(b + 6, a->op);
-	mac_store(b + 8, a->sha);
-	memcpy(b + 14, a->spa, 4);
-	mac_store(b + 18, a->tha);
-	memcpy(b + 24, a->tpa, 4);
+	mac_store(b + 8, a->from_mac);
+	memcpy(b + 14, a->from, 4);
+	mac_store(b + 18, a->to_mac);
+	memcpy(b + 24, a->to, 4);
 	return ND_ARP_LEN;
 }
 
@@ -102,14 +102,14 @@ static uint64_t group_mac(const struct ip_addr *group)
 uint32_t answer_arp(const uint8_t *frame, uint32_t n, uint64_t mac, uint8_t out[ANSWER_MAX])
 {
 	struct nd m;
-	struct arp a = {.op = ND_ARP_REPLY, .sha = mac};
+	struct arp a = {.op = ND_ARP_REPLY, .from_mac = mac};
 	uint32_t len;
 
 	if (!nd_parse(&m, frame, n) || m.op != ND_ARP_REQUEST || m.is_gratuitous)
 		return 0;
-	a.tha = m.sender_mac;
-	a.spa = m.target.b;
-	a.tpa = m.sender.b;
+	a.to_mac = m.sender_mac;
+	a.from = m.target.b;
+	a.to = m.sender.b;
 	len = put_eth(out, m.sender_mac, mac, frame, &m, PKT_TYPE_ARP);
 	return len + put_arp(out + len, &a);
 }
@@ -140,12 +140,12 @@ uint32_t answer_ns(const uint8_t *frame, uint32_t n, uint64_t mac, bool is_dad_d
 uint32_t solicit_arp_to(uint8_t out[ANSWER_MAX], uint64_t src_mac, const struct ip_addr *src,
 			const struct ip_addr *target, uint64_t dst_mac)
 {
-	struct arp a = {.op = ND_ARP_REQUEST, .sha = src_mac, .tpa = target->b};
+	struct arp a = {.op = ND_ARP_REQUEST, .from_mac = src_mac, .to = target->b};
 	uint32_t len;
 
 	if (target->family != 4 || (src != NULL && src->family != 4))
 		return 0;
-	a.spa = src != NULL ? src->b : unspecified.b;
+	a.from = src != NULL ? src->b : unspecified.b;
 	len = put_eth(out, dst_mac, src_mac, NULL, NULL, PKT_TYPE_ARP);
 	return len + put_arp(out + len, &a);
 }
