@@ -108,7 +108,7 @@ static bool is_ours(const struct fwd_port *port, const struct ip_key *key, bool 
 {
 	struct ip_key hop;
 
-	return port->routes != NULL && routes_lookup(port->routes, key, v6, &hop) == ROUTE_HOST;
+	return port->routes != NULL && routes_lookup(port->routes, key, v6, &hop) == ROUTE_LOCAL;
 }
 
 /* Rare: neighbour discovery, which concerns the port itself or its proxy. */
@@ -155,7 +155,7 @@ uint16_t classify_next(const struct fwd_port *port, const struct ip_key *dst, bo
 	switch (routes_lookup(port->routes, dst, v6, hop)) {
 	case ROUTE_NONE:
 		return NEXT_NONE;
-	case ROUTE_HOST:
+	case ROUTE_LOCAL:
 		return NEXT_HOST;
 	case ROUTE_BROADCAST:
 		return NEXT_BROADCAST;
