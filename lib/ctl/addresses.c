@@ -132,19 +132,11 @@ static int claim_all(struct claims *c, const struct runtime *rt, const struct po
 	return rc;
 }
 
-static struct vnic_rt *vnic_by_id(const struct runtime *rt, uint16_t id)
-{
-	for (size_t i = 0; i < rt->conf->n_vnics; i++)
-		if (rt->vnics[i]->id == id)
-			return rt->vnics[i];
-	return NULL;
-}
-
 static void tell_conflict(const struct runtime *rt, const struct ip_pair *has,
 			  const struct ip_pair *wants)
 {
-	struct vnic_rt *loser = vnic_by_id(rt, wants->value);
-	const struct vnic_rt *owner = vnic_by_id(rt, has->value);
+	struct vnic_rt *loser = rt->by_id[wants->value];
+	const struct vnic_rt *owner = rt->by_id[has->value];
 	struct ip_addr a = {.family = has->v6 ? 6 : 4};
 	char text[IP_STR_LEN];
 
@@ -276,13 +268,12 @@ static struct learned *place(struct vnic_rt *v, uint8_t family)
 	return &v->learned[v->n_learned++];
 }
 
-bool addresses_learn(struct runtime *rt, struct vnic_rt *v, const struct ip_addr *ip, uint64_t now)
+bool addresses_learn(struct vnic_rt *v, const struct ip_addr *ip, uint64_t now)
 {
 	struct ip_key key = ip_key_of(ip);
 	struct learned *l = find_learned(v, ip);
 	uint16_t owner;
 
-	(void)rt;
 	if (l != NULL) {
 		l->seen = now;
 		return false;

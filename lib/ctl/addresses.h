@@ -26,6 +26,6 @@ void addresses_free_vnic(struct vnic_rt *v);
  * its `learn` allows; the longest unseen one makes room.
  * @return true: something changed, and is to be published
  */
-bool addresses_learn(struct runtime *rt, struct vnic_rt *v, const struct ip_addr *ip, uint64_t now);
+bool addresses_learn(struct vnic_rt *v, const struct ip_addr *ip, uint64_t now);
 
 #endif /* CTL_ADDRESSES_H */

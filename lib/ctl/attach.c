@@ -85,6 +85,12 @@ uint32_t wanted_mtu(const struct vnic_rt *v)
 	return v->port != NULL ? v->port->mtu : 1500;
 }
 
+/* The kernel's l3 slaves neither ask nor announce (ipvlan_port_create(), IV-655). */
+static bool is_noarp(const struct vnic_conf *c)
+{
+	return (c->mode == MODE_L3 || c->mode == MODE_L3S) && c->arp != ARP_ON;
+}
+
 int attach_vnic(struct runtime *rt, struct vnic_rt *v, struct err *err)
 {
 	const struct vnic_conf *c = v->conf;
@@ -98,6 +104,8 @@ int attach_vnic(struct runtime *rt, struct vnic_rt *v, struct err *err)
 		.n_tx_queues = (uint16_t)rt->n_workers,
 		.addresses = c->addresses,
 		.n_addresses = c->n_addresses,
+		.noarp = is_noarp(c),
+		.dev_id = vnic_is_ipvlan(c->type) ? (uint16_t)(v->id + 1) : 0,
 	};
 	int rc;
 
@@ -158,7 +166,7 @@ static bool same_addresses(const struct vnic_conf *a, const struct vnic_conf *b)
 static bool is_unchanged(const struct vnic_conf *c, const struct vnic_conf *old)
 {
 	return c->mode != MODE_PASSTHRU && c->mac == old->mac && c->up == old->up &&
-	       same_addresses(c, old);
+	       is_noarp(c) == is_noarp(old) && same_addresses(c, old);
 }
 
 int attach_modify_vnic(struct vnic_rt *v, const struct vnic_conf *old, uint32_t old_mtu,
@@ -179,6 +187,8 @@ int attach_modify_vnic(struct vnic_rt *v, const struct vnic_conf *old, uint32_t 
 		rc = endpoint_set_mtu(ep, mtu, err);
 	if (rc == 0 && c->up != old->up)
 		rc = endpoint_set_up(ep, c->up, err);
+	if (rc == 0 && is_noarp(c) != is_noarp(old))
+		rc = endpoint_set_noarp(ep, is_noarp(c), err);
 	if (rc == 0 && !same_addresses(c, old))
 		rc = endpoint_set_addresses(ep, c->addresses, c->n_addresses, err);
 	endpoint_refresh(ep);

@@ -16,6 +16,7 @@
 #include "conf/spec.h"
 #include "ctl/addresses.h"
 #include "ctl/attach.h"
+#include "ctl/l3.h"
 #include "ctl/placement.h"
 #include "ctl/runtime.h"
 
@@ -61,6 +62,7 @@ static void free_port(struct runtime *rt, struct port_rt *p, struct leaving *l)
 	detach(rt, &p->host, l);
 	detach(rt, &p->wire, l);
 	addresses_free_port(p);
+	l3_free(p);
 	for (uint32_t i = 0; rt->running && i < rt->n_workers; i++)
 		stats_clear(&rt->dp.workers[i]->stats.ports[p->id]);
 	give_id(&rt->port_ids, p->id);
@@ -71,6 +73,7 @@ static void free_vnic(struct runtime *rt, struct vnic_rt *v, struct leaving *l)
 {
 	detach(rt, &v->at, l);
 	addresses_free_vnic(v);
+	rt->by_id[v->id] = NULL;
 	for (uint32_t i = 0; rt->running && i < rt->n_workers; i++)
 		stats_clear(&rt->dp.workers[i]->stats.vnics[v->id]);
 	give_id(rt->ids, v->id);
@@ -365,6 +368,7 @@ static int open_vnic(struct change *c, size_t i, struct err *err)
 		free(v);
 		return err_set(err, ENOSPC, "more than %d vnics", CONF_MAX_VNICS);
 	}
+	rt->by_id[v->id] = v;
 	v->conf = conf;
 	if (conf->port != NULL)
 		v->port = c->ports[conf_port(c->conf, conf->port) - c->conf->ports];

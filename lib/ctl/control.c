@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "ctl/control.h"
+#include "ctl/mail.h"
 #include "ctl/methods.h"
 #include "ctl/metrics.h"
 #include "ctl/rates.h"
@@ -27,7 +28,7 @@
 struct control {
 	const struct control_args *args;
 	struct event_base *base;
-	struct event *sigterm, *sigint, *sighup, *watch, *tick, *settle, *stats;
+	struct event *sigterm, *sigint, *sighup, *watch, *mail, *tick, *settle, *stats;
 	uint64_t settle_us; /**< not before */
 	struct runtime rt;
 	struct rpc *rpc;
@@ -160,6 +161,16 @@ static void on_watch(evutil_socket_t fd, short what, void *arg)
 	settle(c);
 }
 
+static void on_mail(evutil_socket_t fd, short what, void *arg)
+{
+	struct control *c = arg;
+
+	(void)fd;
+	(void)what;
+	mail_run(&c->rt);
+	settle(c);
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct control *c = arg;
@@ -197,6 +208,7 @@ static int open_events(struct control *c, struct err *err)
 	c->sigint = listen_to(c, SIGINT, EV_SIGNAL, on_stop, 0);
 	c->sighup = listen_to(c, SIGHUP, EV_SIGNAL, on_reload, 0);
 	c->watch = listen_to(c, endpoint_watch_fd(), EV_READ, on_watch, 0);
+	c->mail = listen_to(c, mail_fd(&c->rt), EV_READ, on_mail, 0);
 	c->tick = listen_to(c, -1, 0, on_tick, TICK_MS);
 	c->settle = evtimer_new(c->base, on_settle, c);
 	if (c->args->stats_period != 0) {
@@ -206,7 +218,7 @@ static int open_events(struct control *c, struct err *err)
 		rates_print(c->rates, &c->rt, stdout);
 		c->stats = listen_to(c, -1, 0, on_stats, c->args->stats_period * 1000);
 	}
-	if (c->sigterm == NULL || c->sigint == NULL || c->sighup == NULL || c->watch == NULL ||
+	if (c->sigterm == NULL || c->sigint == NULL || c->sighup == NULL || c->watch == NULL || c->mail == NULL ||
 	    c->tick == NULL || c->settle == NULL)
 		return err_set(err, ENOMEM, "no memory for the event loop");
 	return 0;
@@ -214,7 +226,7 @@ static int open_events(struct control *c, struct err *err)
 
 static void close_events(struct control *c)
 {
-	struct event *all[] = {c->sigterm, c->sigint, c->sighup, c->watch,
+	struct event *all[] = {c->sigterm, c->sigint, c->sighup, c->watch, c->mail,
 			       c->tick,	   c->settle, c->stats};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)

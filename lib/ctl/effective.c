@@ -7,6 +7,7 @@
 #include "ctl/addresses.h"
 #include "ctl/attach.h"
 #include "ctl/effective.h"
+#include "ctl/l3.h"
 
 static void refresh(struct attachment *a)
 {
@@ -384,6 +385,7 @@ void effective_update(struct runtime *rt)
 	for (size_t i = 0; i < rt->conf->n_vnics; i++)
 		update_carrier(rt->vnics[i]);
 	addresses_update(rt);
+	l3_update(rt);
 	for (size_t i = 0; i < rt->conf->n_ports; i++)
 		update_filter(rt, rt->ports[i]);
 }
@@ -432,6 +434,8 @@ void effective_port(const struct port_rt *p, struct port_in *in)
 				.host_reach = p->conf->host_reach,
 				.proxy_arp = p->conf->proxy_arp,
 				.addresses = p->addresses,
+				.routes = l3_routes(p),
+				.next_hops = l3_next_hops(p),
 				.wire = p->wire.endpoint,
 				.host = p->host.endpoint,
 			},

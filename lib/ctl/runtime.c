@@ -10,6 +10,8 @@
 #include "ctl/capture.h"
 #include "ctl/counters.h"
 #include "ctl/effective.h"
+#include "ctl/l3.h"
+#include "ctl/mail.h"
 #include "ctl/placement.h"
 #include "ctl/runtime.h"
 #include "ctl/view.h"
@@ -137,6 +139,8 @@ static void look_at(struct runtime *rt, struct attachment *a)
 void runtime_tick(struct runtime *rt)
 {
 	workers_tick(rt);
+	l3_tick(rt, mail_now());
+	mail_run(rt);
 	for (size_t i = 0; i < rt->conf->n_ports; i++) {
 		look_at(rt, &rt->ports[i]->wire);
 		look_at(rt, &rt->ports[i]->host);
@@ -164,6 +168,7 @@ void runtime_init(struct runtime *rt, const unsigned int *lcores, uint32_t n_wor
 	*rt = (struct runtime){.n_workers = n_workers};
 	memcpy(rt->lcores, lcores, n_workers * sizeof(*lcores));
 	rt->conf = conf_create();
+	rt->by_id = calloc(STATS_MAX_VNICS, sizeof(*rt->by_id));
 }
 
 void runtime_destroy(struct runtime *rt)
@@ -186,11 +191,13 @@ void runtime_destroy(struct runtime *rt)
 	}
 	for (size_t i = 0; i < rt->conf->n_ports; i++) {
 		addresses_free_port(rt->ports[i]);
+		l3_free(rt->ports[i]);
 		free(rt->ports[i]);
 	}
 	workers_forget(rt);
 	free(rt->vnics);
 	free(rt->ports);
+	free(rt->by_id);
 	conf_free(rt->conf);
 	*rt = (struct runtime){0};
 }

@@ -81,6 +81,7 @@ struct runtime {
 	unsigned int lcores[CONF_MAX_WORKERS];
 	uint64_t generation;
 	uint64_t ids[STATS_MAX_VNICS / 64]; /**< vnic ids in use */
+	struct vnic_rt **by_id; /**< vnics that run, by id; NULL: none has it */
 	uint64_t port_ids; /**< bits: port ids in use */
 	uint32_t load[CONF_MAX_WORKERS]; /**< what placement gave each worker */
 	bool dirty; /**< an endpoint's far side changed */
