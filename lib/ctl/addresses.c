@@ -153,9 +153,9 @@ static void settle(const struct runtime *rt, const struct port_rt *p, struct cla
 
 	for (size_t i = 0, end; i < c->n; i = end) {
 		struct ip_pair best = c->list[i];
-		uint16_t had = p->addresses != NULL ?
-				       ip_table_lookup(p->addresses, &best.key, best.v6, VNIC_NONE) :
-				       VNIC_NONE;
+		uint16_t had = p->addresses != NULL ? ip_table_lookup(p->addresses, &best.key,
+								      best.v6, VNIC_NONE)
+						    : VNIC_NONE;
 
 		for (end = i + 1; end < c->n && ip_pair_compare(&c->list[i], &c->list[end]) == 0;
 		     end++)

@@ -218,16 +218,16 @@ static int open_events(struct control *c, struct err *err)
 		rates_print(c->rates, &c->rt, stdout);
 		c->stats = listen_to(c, -1, 0, on_stats, c->args->stats_period * 1000);
 	}
-	if (c->sigterm == NULL || c->sigint == NULL || c->sighup == NULL || c->watch == NULL || c->mail == NULL ||
-	    c->tick == NULL || c->settle == NULL)
+	if (c->sigterm == NULL || c->sigint == NULL || c->sighup == NULL || c->watch == NULL ||
+	    c->mail == NULL || c->tick == NULL || c->settle == NULL)
 		return err_set(err, ENOMEM, "no memory for the event loop");
 	return 0;
 }
 
 static void close_events(struct control *c)
 {
-	struct event *all[] = {c->sigterm, c->sigint, c->sighup, c->watch, c->mail,
-			       c->tick,	   c->settle, c->stats};
+	struct event *all[] = {c->sigterm, c->sigint, c->sighup, c->watch,
+			       c->mail,	   c->tick,   c->settle, c->stats};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		if (all[i] != NULL)

@@ -110,6 +110,30 @@ static void check_macs(const struct conf *c, struct errors *es)
 	free(list);
 }
 
+/*
+ * Mode and flag are the port's (struct ipvl_port). The kernel lets the last vnic that is made
+ * change them for all; here who wants another mode says so, by `link set` (docs/ipvlan.md, §12).
+ */
+static void check_ipvlan(const struct port_conf *p, const struct vnic_conf *first,
+			 const struct vnic_conf *v, struct errors *es)
+{
+	const uint32_t flags = VNIC_F_PRIVATE | VNIC_F_VEPA;
+	char text[200];
+
+	if (v->mode != first->mode) {
+		snprintf(text, sizeof(text),
+			 "port %s is in mode %s (vnic %s); all its ipvlan vnics have one mode",
+			 p->name, vnic_mode_name(first->mode), first->name);
+		complain(es, v, EINVAL, "mode", text);
+	}
+	if ((v->flags & flags) != (first->flags & flags)) {
+		snprintf(text, sizeof(text),
+			 "port %s has the flag %s (vnic %s); all its ipvlan vnics have one",
+			 p->name, ipvlan_flag_name(first->flags), first->name);
+		complain(es, v, EINVAL, "flags", text);
+	}
+}
+
 /* One passthru vnic fills its port, members down included (macvlan_common_newlink()). */
 static void check_ports(const struct conf *c, struct errors *es)
 {
@@ -127,6 +151,8 @@ static void check_ports(const struct conf *c, struct errors *es)
 					 "port %s carries %s vnics; one port has one kind",
 					 c->ports[p].name, vnic_type_name(first->type));
 				complain(es, v, EBUSY, "port", text);
+			} else if (first != NULL && vnic_is_ipvlan(v->type)) {
+				check_ipvlan(&c->ports[p], first, v, es);
 			} else if (first != NULL &&
 				   (passthru != NULL || v->mode == MODE_PASSTHRU)) {
 				snprintf(text, sizeof(text),
@@ -143,9 +169,97 @@ static void check_ports(const struct conf *c, struct errors *es)
 	}
 }
 
+/* ---- IP addresses ---- */
+
+/** Addresses of one port in all: the table of a million takes a second to build. */
+#define MAX_PORT_ADDRESSES (1u << 20)
+
+/** One range that a vnic claims. */
+struct claim {
+	const struct vnic_conf *v;
+	const struct ip_range *r;
+};
+
+static int compare_claims(const void *a, const void *b)
+{
+	const struct claim *x = a, *y = b;
+	int rc = strcmp(x->v->port, y->v->port);
+
+	if (rc == 0)
+		rc = ip_addr_cmp(&x->r->first, &y->r->first);
+	if (rc == 0)
+		rc = x->v->line - y->v->line;
+	return rc != 0 ? rc : (x->r < y->r ? -1 : x->r > y->r);
+}
+
+/* Only these are told apart by address. */
+static bool is_by_address(const struct vnic_conf *v)
+{
+	return v->port != NULL && (vnic_is_ipvlan(v->type) || v->spoofcheck == SPOOFCHECK_IP);
+}
+
+static struct claim *gather_claims(const struct conf *c, size_t *n)
+{
+	struct claim *list;
+	size_t room = 0;
+
+	for (size_t i = 0; i < c->n_vnics; i++)
+		room += c->vnics[i].n_addresses;
+	*n = 0;
+	list = calloc(room + 1, sizeof(*list));
+	for (size_t i = 0; list != NULL && i < c->n_vnics; i++) {
+		const struct vnic_conf *v = &c->vnics[i];
+
+		for (size_t k = 0; k < v->n_addresses && is_by_address(v); k++)
+			list[(*n)++] = (struct claim){v, &v->addresses[k]};
+	}
+	return list;
+}
+
+static void complain_claim(struct errors *es, const struct claim *has, const struct claim *wants)
+{
+	char first[IP_STR_LEN], line[24] = "", text[200];
+
+	if (has->v->line > 0)
+		snprintf(line, sizeof(line), ", line %d", has->v->line);
+	snprintf(text, sizeof(text), "%s is an address of vnic %s%s",
+		 ip_addr_format(&wants->r->first, first), has->v->name, line);
+	complain(es, wants->v, EADDRINUSE, "address", text);
+}
+
+/* One address, one vnic of the port, up or down; the prefix length doesn't matter (ipvlan_addr_busy()). */
+static void check_addresses(const struct conf *c, struct errors *es)
+{
+	const struct claim *reach = NULL; /* of those before, whose range goes furthest */
+	uint64_t total = 0;
+	size_t n;
+	struct claim *list = gather_claims(c, &n);
+
+	if (list == NULL)
+		return;
+	qsort(list, n, sizeof(*list), compare_claims);
+	for (size_t i = 0; i < n; i++) {
+		const struct claim *x = &list[i];
+		bool same_port = reach != NULL && strcmp(reach->v->port, x->v->port) == 0;
+
+		total = same_port ? total + ip_range_count(x->r) : ip_range_count(x->r);
+		if (total > MAX_PORT_ADDRESSES &&
+		    total - ip_range_count(x->r) <= MAX_PORT_ADDRESSES)
+			complain(es, x->v, ENOSPC, "address",
+				 "more than 1,048,576 addresses on one port");
+		if (same_port && reach->r->first.family == x->r->first.family &&
+		    ip_addr_cmp(&x->r->first, &reach->r->last) <= 0)
+			complain_claim(es, reach, x);
+		if (!same_port || ip_addr_cmp(&x->r->last, &reach->r->last) > 0)
+			reach = x;
+	}
+	free(list);
+}
+
 void kinds_check(const struct conf *c, struct errors *es)
 {
 	check_ports(c, es);
 	check_macs(c, es);
+	check_addresses(c, es);
 	errors_sort(es);
 }

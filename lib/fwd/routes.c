@@ -185,8 +185,8 @@ enum route routes_lookup(const struct routes *r, const struct ip_key *dst, bool 
 			 struct ip_key *next)
 {
 	struct ip_addr via;
-	enum route type = v6 ? routes_lookup6(r, (const uint8_t *)dst, &via) :
-			       routes_lookup4(r, rte_be_to_cpu_32((rte_be32_t)dst->w[0]), &via);
+	enum route type = v6 ? routes_lookup6(r, (const uint8_t *)dst, &via)
+			     : routes_lookup4(r, rte_be_to_cpu_32((rte_be32_t)dst->w[0]), &via);
 
 	if (type == ROUTE_VIA)
 		*next = v6 ? ip_key6(via.b) : ip_key4(via.b);
