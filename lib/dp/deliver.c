@@ -239,7 +239,7 @@ static void deliver_many(struct origin *o, struct rte_mbuf *m, const struct pkt 
 		deliver_routed(o->w, o->port, m, p, v->next, v->flags & VERDICT_FRAGMENT);
 		return;
 	case VERDICT_WAIT:
-		deliver_later(o->w, o->port, m, p, ip, v->flags & VERDICT_FRAGMENT);
+		deliver_later(o->w, o->port, o->sender_id, m, p, ip, v->flags & VERDICT_FRAGMENT);
 		return;
 	case VERDICT_ANSWER:
 		answer(o, m);

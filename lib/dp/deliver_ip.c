@@ -63,7 +63,7 @@ static void tell_main(struct worker *w, struct waiting_hop *h)
 		h->told = mailbox_write(w->mail, &l);
 }
 
-void deliver_later(struct worker *w, const struct fwd_port *port, struct rte_mbuf *m,
+void deliver_later(struct worker *w, const struct fwd_port *port, uint16_t vnic, struct rte_mbuf *m,
 		   const struct pkt *p, const struct pkt_ip *ip, bool fragment)
 {
 	const struct waiting_frame f = {.m = m, .p = *p, .fragment = fragment};
@@ -72,7 +72,7 @@ void deliver_later(struct worker *w, const struct fwd_port *port, struct rte_mbu
 	struct rte_mbuf *out;
 
 	classify_next(port, &ip->dst, ip->v6, &hop);
-	h = neighbour_queue_of(w->neighbours, port->id, &hop, ip->v6, rte_rdtsc());
+	h = neighbour_queue_of(w->neighbours, port->id, vnic, &hop, ip->v6, rte_rdtsc());
 	if (h == NULL) {
 		drop(w, port, m, DROP_NEIGHBOUR_QUEUE_FULL);
 		return;

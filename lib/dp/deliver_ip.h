@@ -12,8 +12,8 @@
 void deliver_routed(struct worker *w, const struct fwd_port *port, struct rte_mbuf *m,
 		    const struct pkt *p, uint16_t next, bool fragment);
 
-/** VERDICT_WAIT: @p ip are the frame's keys. */
-void deliver_later(struct worker *w, const struct fwd_port *port, struct rte_mbuf *m,
+/** VERDICT_WAIT: @p vnic sent it, @p ip are its keys. */
+void deliver_later(struct worker *w, const struct fwd_port *port, uint16_t vnic, struct rte_mbuf *m,
 		   const struct pkt *p, const struct pkt_ip *ip, bool fragment);
 
 /** VERDICT_ANSWER: to @p receiver, who asked. */

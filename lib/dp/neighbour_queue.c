@@ -5,10 +5,11 @@
 
 #include "dp/neighbour_queue.h"
 
-struct waiting_hop *neighbour_queue_of(struct neighbour_queues *q, uint16_t port,
+struct waiting_hop *neighbour_queue_of(struct neighbour_queues *q, uint16_t port, uint16_t vnic,
 				       const struct ip_key *ip, bool v6, uint64_t now)
 {
 	struct waiting_hop *free = NULL;
+	uint32_t share = 0;
 
 	for (uint32_t i = 0; i < NEIGHBOUR_QUEUE_HOPS; i++) {
 		struct waiting_hop *h = &q->hops[i];
@@ -17,13 +18,16 @@ struct waiting_hop *neighbour_queue_of(struct neighbour_queues *q, uint16_t port
 			free = free != NULL ? free : h;
 		else if (h->port == port && h->v6 == v6 && ip_key_equal(&h->ip, ip))
 			return h;
+		else
+			share += h->vnic == vnic;
 	}
-	if (free == NULL)
+	if (free == NULL || share >= NEIGHBOUR_QUEUE_SHARE)
 		return NULL;
 	free->used = true;
 	free->told = false;
 	free->v6 = v6;
 	free->port = port;
+	free->vnic = vnic;
 	free->ip = *ip;
 	free->since = now;
 	free->first = 0;

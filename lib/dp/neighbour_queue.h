@@ -13,7 +13,9 @@
 
 #include "net/pkt_ip.h"
 
-#define NEIGHBOUR_QUEUE_HOPS   64 /**< next hops that can be waited for at a time */
+#define NEIGHBOUR_QUEUE_HOPS 64 /**< next hops that can be waited for at a time */
+#define NEIGHBOUR_QUEUE_SHARE \
+	16 /**< of them that one vnic can cause: who scans a network leaves the others theirs */
 #define NEIGHBOUR_QUEUE_FRAMES 100 /**< for each of them */
 #define NEIGHBOUR_QUEUE_MBUFS  1024 /**< held in all: the pool is everybody's */
 
@@ -32,6 +34,7 @@ struct waiting_hop {
 	bool told; /**< main knows */
 	bool v6;
 	uint16_t port;
+	uint16_t vnic; /**< whose frame was the first */
 	struct ip_key ip;
 	uint64_t since; /**< TSC */
 	uint16_t first, n;
@@ -45,8 +48,8 @@ struct neighbour_queues {
 	struct waiting_hop hops[NEIGHBOUR_QUEUE_HOPS];
 };
 
-/** The queue for @p ip, made if there is none yet; NULL: no room for another next hop. */
-struct waiting_hop *neighbour_queue_of(struct neighbour_queues *q, uint16_t port,
+/** The queue for @p ip, made if there is none yet; NULL: no room for another next hop of @p vnic. */
+struct waiting_hop *neighbour_queue_of(struct neighbour_queues *q, uint16_t port, uint16_t vnic,
 				       const struct ip_key *ip, bool v6, uint64_t now);
 
 /**
