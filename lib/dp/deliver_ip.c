@@ -122,6 +122,9 @@ static void look_at_all(struct worker *w)
 	bool is_new = q->generation != w->snapshot->generation;
 	uint64_t now = rte_rdtsc();
 
+	if (!is_new && now - q->looked < rte_get_tsc_hz() / 1000)
+		return;
+	q->looked = now;
 	q->generation = w->snapshot->generation;
 	for (uint32_t i = 0; i < NEIGHBOUR_QUEUE_HOPS && q->n > 0; i++)
 		if (q->hops[i].used)

@@ -44,7 +44,8 @@ struct waiting_hop {
 struct neighbour_queues {
 	uint32_t n; /**< hops in use */
 	uint32_t mbufs; /**< held in all */
-	uint64_t generation; /**< of the snapshot that was last looked at */
+	uint64_t generation; /**< of the snapshot that was last looked at … */
+	uint64_t looked; /**< … and when, in TSC */
 	struct waiting_hop hops[NEIGHBOUR_QUEUE_HOPS];
 };
 

@@ -259,7 +259,7 @@ void worker_poll(struct worker *w, const struct snapshot *s)
 		cycles_stamp(&w->cycles, STAGE_DELIVER);
 	}
 	if (unlikely(w->neighbours->n > 0 || mailbox_has_parcels(w->mail))) {
-		w->cycles.worked = true;
+		w->cycles.worked |= mailbox_has_parcels(w->mail);
 		deliver_mail(w);
 		cycles_stamp(&w->cycles, STAGE_DELIVER);
 	}
