@@ -1,0 +1,195 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""ipvlan end to end: l2 and l3 between namespaces, a router and a host behind it."""
+
+import contextlib
+import os
+import re
+import sys
+import threading
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "lib"))
+# pylint: disable=wrong-import-position
+import forwarder
+import lab
+import taptest
+
+
+def vnic(name, ns, port="eth0", **keys):
+    return lab.vnic(name, ns, port, **{"type": "ipvlan", "mode": "l3", **keys})
+
+
+def up(ns, device, *addresses):
+    ns.batch([f"link set {device} up"]
+             + [f"addr add {a} dev {device}{' nodad' if ':' in a else ''}" for a in addresses])
+
+
+@contextlib.contextmanager
+def l2(**keys):
+    """Two l2 vnics and a machine on the wire."""
+    forwarder.need()
+    with lab.machines("web", "db", "out") as (web, db, out):
+        ini = (lab.port(out)
+               + vnic("web", web, mode="l2", address="10.1.0.2/24, 2001:db8::2/64", **keys)
+               + vnic("db", db, mode="l2", address="10.1.0.3/24, 2001:db8::3/64", **keys))
+        with forwarder.Forwarder(ini) as f:
+            up(out, "w0", "10.1.0.9/24", "2001:db8::9/64")
+            yield f, web, db, out
+
+
+def test_l2():
+    """l2: siblings and outside reach each other over IPv4, IPv6 and link-local addresses."""
+    with l2() as (_, web, db, out):
+        taptest.equal(lab.link(web, "web0")["address"], lab.link(db, "db0")["address"],
+                      "both have the port's MAC address")
+        for ns in (db, out):
+            lab.reaches(web, "10.1.0.3" if ns is db else "10.1.0.9")
+            lab.reaches(web, "2001:db8::3" if ns is db else "2001:db8::9")
+            lab.reaches(ns, "10.1.0.2")
+        local = next(a["local"] for a in lab.addresses(db, "db0") if a["scope"] == "link")
+        lab.reaches(web, f"{local}%web0")
+        lab.udp_echo(web, db, "10.1.0.3")
+        lab.udp_echo(out, db, "2001:db8::3")
+        lab.tcp_gbits(web, db, "10.1.0.3")
+        lab.tcp_gbits(out, web, "2001:db8::2")
+
+
+def test_l2_private():
+    """l2 private: siblings don't, outside does."""
+    with l2(flags="private") as (_, web, _, _):
+        lab.reaches(web, "10.1.0.9")
+        lab.does_not_reach(web, "10.1.0.3")
+
+
+def test_addresses_are_followed():
+    """What `ip addr` does inside a namespace decides, while others' traffic goes on."""
+    with l2() as (_, web, db, out):
+        lab.reaches(out, "10.1.0.3")
+        lost = []
+        done = threading.Event()
+
+        def bystander():
+            while not done.is_set():
+                lost.append(10 - lab.pings(out, "10.1.0.3", 10, 2))
+
+        thread = threading.Thread(target=bystander)
+        thread.start()
+        try:
+            for _ in range(3):
+                lab.does_not_reach(out, "10.1.0.77")
+                web.ip("addr add 10.1.0.77/24 dev web0")
+                web.ip("addr add 2001:db8::77/64 dev web0 nodad")
+                lab.reaches(out, "10.1.0.77")
+                lab.reaches(db, "2001:db8::77")
+                web.ip("addr del 10.1.0.77/24 dev web0")
+                web.ip("addr del 2001:db8::77/64 dev web0")
+        finally:
+            done.set()
+            thread.join()
+        taptest.equal(sum(lost), 0, "echoes of a bystander that were lost")
+        # The first owner keeps an address that two netdevs have (IV-618).
+        db.ip("addr add 10.1.0.2/32 dev db0")
+        lab.reaches(out, "10.1.0.2")
+        taptest.equal(lab.pings(db, "10.1.0.9", 3), 3, "the second goes on with its own address")
+
+
+@contextlib.contextmanager
+def l3(arp="auto", proxy="on"):
+    """
+    Two ports in two subnets, a router between them and a host behind it: what l3 is for.
+    The router knows vnics by their subnets (proxy-arp), or is told where they are.
+    """
+    forwarder.need()
+    with lab.machines("a", "b", "c", "router") as (a, b, c, router):
+        ini = (lab.port(router, name="eth0", device="w0", routes="default via 10.1.0.254, "
+                        "default via 2001:db8:1::fe", address="10.1.0.1/24, 2001:db8:1::1/64",
+                        **{"proxy-arp": proxy})
+               + lab.port(router, name="eth1", device="w1", routes="default via 10.2.0.254, "
+                          "default via 2001:db8:2::fe",
+                          address="10.2.0.1/24, 2001:db8:2::1/64", **{"proxy-arp": proxy})
+               + vnic("a", a, "eth0", address="10.1.0.2/24, 2001:db8:1::2/64", arp=arp)
+               + vnic("b", b, "eth0", address="10.1.0.3/24, 2001:db8:1::3/64", arp=arp)
+               + vnic("c", c, "eth1", address="10.2.0.2/24, 2001:db8:2::2/64", arp=arp))
+        with forwarder.Forwarder(ini) as f:
+            for n in ("4/ip_forward", "6/conf/all/forwarding"):
+                router.sysctl(f"ipv{n}", 1)
+            up(router, "w0", "10.1.0.254/24", "2001:db8:1::fe/64")
+            up(router, "w1", "10.2.0.254/24", "2001:db8:2::fe/64")
+            up(router, "lo", "198.51.100.7/32", "2001:db8:ffff::7/128")
+            for n, ns, net in (("a", a, 1), ("b", b, 1), ("c", c, 2)):
+                if arp == "on":
+                    ns.batch([f"route add default via 10.{net}.0.254",
+                              f"route add ::/0 via 2001:db8:{net}::fe"])
+                else:
+                    ns.batch([f"route add default dev {n}0", f"route add ::/0 dev {n}0"])
+            yield f, a, b, c, router
+
+
+def reach_everybody(a, b, c, router):
+    lab.reaches(a, "10.1.0.3")
+    lab.reaches(a, "10.2.0.2")
+    lab.reaches(c, "2001:db8:1::3")
+    lab.reaches(a, "198.51.100.7")
+    lab.reaches(b, "2001:db8:ffff::7")
+    lab.reaches(router, "10.1.0.2")
+    lab.reaches(router, "2001:db8:2::2")
+    lab.udp_echo(a, c, "10.2.0.2", sizes=(1, 1400, 9000))
+    lab.tcp_gbits(a, c, "2001:db8:2::2")
+
+
+def test_l3():
+    """l3: over a gateway to another port and beyond; netdevs are NOARP, as the kernel's."""
+    with l3() as (_, a, b, c, router):
+        taptest.check("NOARP" in lab.link(a, "a0")["flags"], "a0 is not NOARP")
+        reach_everybody(a, b, c, router)
+
+
+def test_l3_arp_on():
+    """l3 with owners that do ARP: the forwarder answers them, and they need no route trick."""
+    with l3(arp="on") as (_, a, b, c, router):
+        taptest.check("NOARP" not in lab.link(a, "a0")["flags"], "a0 is NOARP")
+        reach_everybody(a, b, c, router)
+
+
+def expired_at(ns, address, ttl):
+    """Who says that an echo request with @ttl got no further; None: it was answered."""
+    _, out, _ = ns.run("ping", "-n", "-c", "1", "-w", "3", "-t", ttl, address, check=False)
+    found = re.search(r"From (\S+) .*(?:Time to live exceeded|Hop limit)", out)
+    taptest.check(found or "bytes from" in out, f"ping -t {ttl} {address}: {out}")
+    return found[1] if found else None
+
+
+def test_l3_hops():
+    """The forwarder is no hop: what traceroute shows begins with the router (IV-415, IV-676)."""
+    with l3() as (_, a, _, c, _):
+        lab.reaches(a, "10.2.0.2")
+        taptest.equal(expired_at(a, "10.1.0.3", 1), None, "a sibling, one hop away")
+        taptest.equal(expired_at(a, "10.2.0.2", 1), "10.1.0.254", "the first hop to the other port")
+        taptest.equal(expired_at(a, "10.2.0.2", 2), None, "the second hop")
+        lab.reaches(c, "2001:db8:1::2")
+        taptest.equal(expired_at(c, "2001:db8:1::2", 1), "2001:db8:2::fe", "the same over IPv6")
+
+
+def test_l3_without_proxy():
+    """Without proxy-arp nobody answers for vnics (IV-656): the outside needs routes to them."""
+    with l3(proxy="off") as (_, a, _, _, router):
+        lab.does_not_reach(router, "10.1.0.2")
+        lab.does_not_reach(a, "10.1.0.254")
+        router.batch(["route add 10.1.0.2/32 via 10.1.0.1 dev w0",
+                      "route add 2001:db8:1::2/128 via 2001:db8:1::1 dev w0"])
+        lab.reaches(a, "10.1.0.254")
+        lab.reaches(router, "10.1.0.2")
+        lab.reaches(a, "2001:db8:1::fe")
+        lab.reaches(router, "2001:db8:1::2")
+
+
+def test_l3_gateway_moves():
+    """Another machine takes over the gateway's address, and frames follow its MAC."""
+    with l3() as (_, a, _, _, router):
+        lab.reaches(a, "198.51.100.7")
+        router.batch(["link set w0 address 02:00:00:00:00:99"])
+        lab.reaches(a, "198.51.100.7", limit=60)
+
+
+if __name__ == "__main__":
+    taptest.main()
