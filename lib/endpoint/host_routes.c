@@ -125,8 +125,11 @@ static bool is_as_told(const struct host_routes *h, const struct reading *r)
 	for (size_t i = 0; i < r->n_routes; i++)
 		if (memcmp(&h->routes[i], &r->routes[i].route, sizeof(h->routes[i])) != 0)
 			return false;
-	return r->n_neighs == 0 ||
-	       memcmp(h->neighs, r->neighs, r->n_neighs * sizeof(*r->neighs)) == 0;
+	for (size_t i = 0; i < r->n_neighs; i++)
+		if (ip_addr_cmp(&h->neighs[i].ip, &r->neighs[i].ip) != 0 ||
+		    h->neighs[i].mac != r->neighs[i].mac)
+			return false;
+	return true;
 }
 
 static void set_told(struct host_routes *h, struct ip_route *routes, size_t n_routes,
