@@ -76,7 +76,7 @@ static void test_messages_of_the_kernel(void **state)
 	assert_memory_equal(&a, &b, sizeof(a));
 }
 
-/* In a block of exactly its size, for the sanitizer. */
+/* In a block of no more than its size, for the sanitizer. */
 static void test_messages_cut_short(void **state)
 {
 	const char *all[] = {v4, v4_peer, v6, v6_tentative};

@@ -14,7 +14,7 @@
 
 #include <linux/netlink.h>
 
-/** The first @p n bytes of @p hex, in a block of that size, with a header that says so; at least a header. */
+/** The first @p n bytes of @p hex, in a block that ends where the next message would begin, with a header that says so; at least a header. */
 static inline struct nlmsghdr *netlink_cut(const char *hex, size_t n)
 {
 	size_t len = strlen(hex) / 2;
@@ -23,7 +23,7 @@ static inline struct nlmsghdr *netlink_cut(const char *hex, size_t n)
 
 	len = n < len ? n : len;
 	assert_true(len >= sizeof(*nlh));
-	b = malloc(len);
+	b = calloc(1, NLMSG_ALIGN(len));
 	assert_non_null(b);
 	for (size_t i = 0; i < len; i++) {
 		unsigned int byte;

@@ -167,7 +167,7 @@ static void test_neighbours(void **state)
 	free(nlh);
 }
 
-/* In blocks of exactly their size, for the sanitizer; what is taken for something is whole. */
+/* In blocks of no more than their size, for the sanitizer; what is taken for something is whole. */
 static void test_messages_cut_short_or_changed(void **state)
 {
 	const char *all[] = {via,   on_link,  multi,  via_inet6, others, table_300, blackhole,
