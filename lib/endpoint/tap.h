@@ -90,6 +90,9 @@ struct tap {
 	struct tap_link fresh; /**< told by netlink since */
 	bool has_fresh;
 	bool seen; /**< in a dump that is under way */
+	unsigned int flags; /**< IFF_…, as heard last */
+	uint64_t
+		n_turns; /**< how often it was marked, or other flags were heard: for who must not miss one */
 	bool was_down; /**< since it was up last, so the kernel took its IPv6 addresses */
 	bool needs_dump; /**< of its addresses: it has some that nothing was heard of */
 	bool is_stale; /**< its addresses wait for being settled */

@@ -13,6 +13,7 @@
 #include "endpoint/watch.h"
 #include "endpoint/watch_addrs.h"
 #include "endpoint/watch_closer.h"
+#include "endpoint/watch_routes.h"
 #include "endpoint/watch_tap.h"
 
 #define N_EVENTS     64
@@ -45,12 +46,12 @@ static struct {
 	bool has_hints, look_at_places, is_tick;
 } w;
 
-static void lock(void)
+void watch_lock(void)
 {
 	pthread_mutex_lock(&w.lock);
 }
 
-static void unlock(void)
+void watch_unlock(void)
 {
 	pthread_mutex_unlock(&w.lock);
 }
@@ -69,10 +70,10 @@ int watch_add(struct tap *t, const char *netns, struct err *err)
 
 	if (!w.is_open)
 		return err_set(err, EINVAL, "tap %s: the watch isn't open", t->want.ifname);
-	lock();
+	watch_lock();
 	p = watch_place_get(netns, err);
 	if (p == NULL) {
-		unlock();
+		watch_unlock();
 		return -err->code;
 	}
 	watch_tap_look_at(p);
@@ -93,13 +94,13 @@ int watch_add(struct tap *t, const char *netns, struct err *err)
 		watch_place_put(p);
 	}
 	watch_wake();
-	unlock();
+	watch_unlock();
 	return ret;
 }
 
 void watch_remove(struct tap *t)
 {
-	lock();
+	watch_lock();
 	if (t->place != NULL) {
 		watch_tap_unmark(t);
 		watch_addrs_forget(t);
@@ -111,7 +112,7 @@ void watch_remove(struct tap *t)
 		watch_place_put(t->place);
 		t->place = NULL;
 	}
-	unlock();
+	watch_unlock();
 }
 
 const char *watch_netns(const struct tap *t)
@@ -123,12 +124,12 @@ int watch_make_again(struct tap *t, struct err *err)
 {
 	int ret = 0;
 
-	lock();
+	watch_lock();
 	t->deleted = false;
 	if (t->where == TAP_ABSENT && t->place->ns != NULL)
 		ret = watch_tap_make(t, t->place->ns, err);
 	watch_wake();
-	unlock();
+	watch_unlock();
 	return ret;
 }
 
@@ -136,7 +137,7 @@ bool watch_refresh(struct tap *t)
 {
 	bool differs;
 
-	lock();
+	watch_lock();
 	watch_tap_look_at(t->place);
 	if (t->where == TAP_MOVED) {
 		watch_tap_ask_moved(t);
@@ -157,20 +158,20 @@ bool watch_refresh(struct tap *t)
 	differs = t->is_changed;
 	watch_tap_unmark(t);
 	watch_wake();
-	unlock();
+	watch_unlock();
 	return differs;
 }
 
 void watch_hear_addresses(struct tap *t)
 {
-	lock();
+	watch_lock();
 	if (t->where == TAP_HOME) {
 		watch_ns_drain(t->ns, watch_tap_lost);
 		watch_wake();
 	}
 	if (t->where == TAP_HOME && t->addrs_known)
 		watch_addrs_settle(t);
-	unlock();
+	watch_unlock();
 }
 
 void watch_wake(void)
@@ -195,9 +196,9 @@ int watch_listen(struct endpoint *ep)
 	if (l == NULL)
 		return -ENOMEM;
 	l->ep = ep;
-	lock();
+	watch_lock();
 	TAILQ_INSERT_TAIL(&listeners, l, next);
-	unlock();
+	watch_unlock();
 	return 0;
 }
 
@@ -205,13 +206,13 @@ void watch_unlisten(struct endpoint *ep)
 {
 	struct listener *l;
 
-	lock();
+	watch_lock();
 	TAILQ_FOREACH (l, &listeners, next)
 		if (l->ep == ep)
 			break;
 	if (l != NULL)
 		TAILQ_REMOVE(&listeners, l, next);
-	unlock();
+	watch_unlock();
 	free(l);
 }
 
@@ -450,13 +451,13 @@ again:
 
 void endpoint_watch_run(void (*changed)(struct endpoint *ep, void *arg), void *arg)
 {
-	uint64_t now = watch_now_ms();
+	uint64_t now = watch_now_ms(), when;
 	struct tap *t;
 	bool hints;
 
 	if (!w.is_open)
 		return;
-	lock();
+	watch_lock();
 	w.soonest_ms = UINT64_MAX;
 	take_events();
 	hints = w.has_hints;
@@ -471,6 +472,8 @@ void endpoint_watch_run(void (*changed)(struct endpoint *ep, void *arg), void *a
 	if (w.has_hints)
 		take_hints(now);
 	take_groups(now);
+	when = watch_routes_run(now);
+	w.soonest_ms = RTE_MIN(w.soonest_ms, when);
 	wake_later(now);
 	while ((t = TAILQ_FIRST(&watch_taps.changed)) != NULL) {
 		watch_tap_unmark(t);
@@ -478,7 +481,7 @@ void endpoint_watch_run(void (*changed)(struct endpoint *ep, void *arg), void *a
 	}
 	if (hints)
 		take_news(changed, arg);
-	unlock();
+	watch_unlock();
 }
 
 /* ---- opening and closing ---------------------------------------------------------------- */

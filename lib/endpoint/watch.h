@@ -43,6 +43,10 @@ void watch_hear_addresses(struct tap *t);
 /** The namespace of @p t as it was written; NULL: our own. */
 const char *watch_netns(const struct tap *t);
 
+/** The watch's one lock. */
+void watch_lock(void);
+void watch_unlock(void);
+
 /** Has endpoint_watch_run() look at worker's hints. Any thread. */
 void watch_wake(void);
 

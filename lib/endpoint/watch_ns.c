@@ -16,6 +16,7 @@
 #include "endpoint/tap_groups.h"
 #include "endpoint/watch_addrs.h"
 #include "endpoint/watch_ns.h"
+#include "endpoint/watch_routes.h"
 
 #define N_BUCKETS    1024
 #define RECV_BUF     32768
@@ -169,6 +170,19 @@ int watch_ns_open(const struct watch_ns *ns)
 	return fd < 0 ? -errno : fd;
 }
 
+void watch_ns_listen(struct watch_ns *ns, bool on)
+{
+	int groups[] = {RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE, RTNLGRP_NEIGH};
+
+	ns->n_listeners += on ? 1 : -1u;
+	if (ns->n_listeners != (on ? 1 : 0))
+		return;
+	for (size_t i = 0; i < RTE_DIM(groups); i++)
+		setsockopt(ns->netlink, SOL_NETLINK,
+			   on ? NETLINK_ADD_MEMBERSHIP : NETLINK_DROP_MEMBERSHIP, &groups[i],
+			   sizeof(groups[i]));
+}
+
 struct watch_ns *watch_ns_first(void)
 {
 	return LIST_FIRST(&namespaces);
@@ -318,6 +332,9 @@ static void on_link(struct watch_ns *ns, const struct nlmsghdr *nlh, watch_ns_lo
 	if (t == NULL)
 		return;
 	t->seen = true;
+	if (t->flags != ifi->ifi_flags)
+		t->n_turns++;
+	t->flags = ifi->ifi_flags;
 	if (nlh->nlmsg_type == RTM_DELLINK) {
 		lost(t);
 	} else if (tap_link_parse(nlh, &link)) {
@@ -344,6 +361,12 @@ static void on_message(struct watch_ns *ns, const struct nlmsghdr *nlh, watch_ns
 	case RTM_DELADDR:
 		watch_addrs_message(ns, nlh, of_dump);
 		break;
+	case RTM_NEWROUTE:
+	case RTM_DELROUTE:
+	case RTM_NEWNEIGH:
+	case RTM_DELNEIGH:
+		watch_routes_message(ns, nlh);
+		break;
 	case MSG_NEWMULTICAST:
 	case MSG_DELMULTICAST:
 		ns->is_dirty = true;
@@ -360,6 +383,7 @@ static void on_message(struct watch_ns *ns, const struct nlmsghdr *nlh, watch_ns
 static void lose_messages(struct watch_ns *ns)
 {
 	ns->need = WATCH_DUMP_LINKS | WATCH_DUMP_ADDRS;
+	watch_routes_lost(ns);
 }
 
 /* One datagram; false: there is none. */

@@ -28,6 +28,7 @@ struct watch_ns {
 		need; /**< dumps that are due: messages were lost, or a netdev came with addresses */
 	uint64_t dump_began_ms;
 	uint64_t dump_ready_ms; /**< none before that */
+	unsigned int n_listeners; /**< who wants to hear of routes and neighbours */
 	uint64_t n_heard; /**< how often all was read that waited */
 	bool is_readable; /**< epoll says so */
 	bool is_dirty; /**< groups may have changed */
@@ -53,6 +54,9 @@ void watch_ns_detach(struct tap *t);
 
 /** Reads all messages that wait; @p lost: the netdev left the namespace or is gone. */
 void watch_ns_drain(struct watch_ns *ns, watch_ns_lost lost);
+
+/** Has it listen to routes and neighbours for one more, or one fewer. */
+void watch_ns_listen(struct watch_ns *ns, bool on);
 
 /** Begins the dumps that are due, if it is time; when it will be, UINT64_MAX: there is nothing to wait for. */
 uint64_t watch_ns_dump(struct watch_ns *ns);

@@ -15,6 +15,7 @@ struct watch_taps watch_taps;
 
 void watch_tap_mark(struct tap *t)
 {
+	t->n_turns++;
 	if (t->is_changed)
 		return;
 	t->is_changed = true;

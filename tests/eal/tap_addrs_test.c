@@ -451,7 +451,7 @@ static int run(void)
 		TAP_TEST(test_without_ipv6),
 	};
 
-	return cmocka_run_group_tests(tests, tap_group_setup, tap_group_teardown);
+	return cmocka_run_group_tests_name("tap_addrs", tests, tap_group_setup, tap_group_teardown);
 }
 
 int main(void)
