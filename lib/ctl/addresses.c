@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "ctl/addresses.h"
+#include "ctl/signature.h"
 #include "fwd/ip_table.h"
 
 /** One address that a vnic was learnt to have. */
@@ -52,33 +53,16 @@ static bool is_listed(const struct vnic_rt *v)
 
 /* ---- has anything changed? ---- */
 
-static uint64_t mix(uint64_t h, const void *p, size_t n)
-{
-	const uint8_t *b = p;
-
-	for (; n >= 8; n -= 8, b += 8) {
-		uint64_t w;
-
-		memcpy(&w, b, 8);
-		h = (h ^ w) * 0x9e3779b97f4a7c15ULL;
-		h ^= h >> 29;
-	}
-	for (; n > 0; n--, b++)
-		h = (h ^ *b) * 0x100000001b3ULL;
-	return h;
-}
-
 static uint64_t signature(const struct vnic_rt *v, uint64_t h)
 {
 	size_t n = addresses_count(v);
 
-	h = mix(h, &v->id, sizeof(v->id));
+	h = signature_add(h, &v->id, sizeof(v->id));
 	for (size_t i = 0; i < n; i++) {
 		struct ip_range r = addresses_get(v, i);
 
-		h = mix(h, &r.first.family, 1);
-		h = mix(h, r.first.b, sizeof(r.first.b));
-		h = mix(h, r.last.b, sizeof(r.last.b));
+		h = signature_add_ip(h, &r.first, 0);
+		h = signature_add_ip(h, &r.last, 0);
 	}
 	return h;
 }

@@ -8,6 +8,8 @@
 #include "base/log.h"
 #include "ctl/l3.h"
 #include "ctl/mail.h"
+#include "ctl/signature.h"
+#include "endpoint/host_routes.h"
 #include "fwd/next_hops.h"
 #include "fwd/routes.h"
 
@@ -15,16 +17,19 @@ struct l3 {
 	struct runtime *rt;
 	struct port_rt *port;
 	struct neigh_table *neigh;
-	uint64_t generation; /* of `neigh` that `next_hops` shows */
 	struct next_hops *next_hops;
-	struct next_hop_in *list; /* what it was made of */
+	struct next_hop_in *list; /* what it was made of; the port's own first */
+	uint16_t n_own_hops;
+	uint64_t
+		hops_signature; /* of `neigh` and the host's neighbours, as `next_hops` shows them */
 	struct routes *routes;
-	struct ip_prefix *own; /* addresses that `routes` and `neigh` were made with */
-	size_t n_own;
-	struct ip_route *via; /* and routes */
-	size_t n_via;
-	uint64_t mac;
+	uint64_t routes_signature; /* of what they were made of */
+	struct host_routes *host; /* host-routes = on: the mirror of … */
+	struct endpoint *host_endpoint; /* … this one */
 };
+
+/* Own neighbours, and as many of the host's. */
+#define MAX_HOPS (2 * NEIGH_DEFAULT_MAX)
 
 /* ---- life ---- */
 
@@ -44,7 +49,7 @@ static struct l3 *create(struct runtime *rt, struct port_rt *p)
 	l->rt = rt;
 	l->port = p;
 	l->neigh = neigh_create(NEIGH_DEFAULT_MAX, emit, l);
-	l->list = calloc(NEIGH_DEFAULT_MAX, sizeof(*l->list));
+	l->list = calloc(MAX_HOPS, sizeof(*l->list));
 	if (l->neigh != NULL && l->list != NULL)
 		return l;
 	neigh_free(l->neigh);
@@ -59,12 +64,11 @@ void l3_free(struct port_rt *p)
 
 	if (l == NULL)
 		return;
+	host_routes_close(l->host);
 	neigh_free(l->neigh);
 	next_hops_put(l->next_hops);
 	routes_put(l->routes);
 	free(l->list);
-	free(l->own);
-	free(l->via);
 	free(l);
 	p->l3 = NULL;
 }
@@ -120,64 +124,101 @@ static size_t gather_own(const struct port_rt *p, struct ip_prefix **out)
 	return n;
 }
 
-static bool same_prefix(const struct ip_prefix *a, const struct ip_prefix *b)
+/* The mirror belongs to an endpoint, which a change of configuration may exchange. */
+static void update_host(struct l3 *l)
 {
-	return a->len == b->len && ip_addr_cmp(&a->addr, &b->addr) == 0;
+	const struct port_rt *p = l->port;
+	struct endpoint *ep = p->conf->host_routes ? p->host.endpoint : NULL;
+	struct err err = {0};
+
+	if (l->host_endpoint == ep)
+		return;
+	host_routes_close(l->host);
+	l->host = NULL;
+	l->host_endpoint = ep;
+	if (ep != NULL && host_routes_open(ep, &l->host, &err) != 0)
+		LOG(WARNING, CTL, "port %s: host-routes: %s", p->conf->name, err.text);
 }
 
-static bool is_same(const struct l3 *l, const struct port_rt *p, const struct ip_prefix *own,
-		    size_t n_own)
+static struct host_view host_view(const struct l3 *l)
 {
-	if (l->routes == NULL || l->mac != p->mac || l->n_own != n_own ||
-	    l->n_via != p->conf->n_routes)
-		return false;
+	struct host_view view = {0};
+
+	if (l->host != NULL)
+		host_routes_get(l->host, &view);
+	return view;
+}
+
+/* What is configured comes first, and so wins. */
+static struct ip_route *gather_routes(const struct l3 *l, size_t *n)
+{
+	const struct port_conf *c = l->port->conf;
+	struct host_view host = host_view(l);
+	struct ip_route *list = calloc(c->n_routes + host.n_routes + 1, sizeof(*list));
+
+	*n = 0;
+	if (list == NULL)
+		return NULL;
+	for (size_t i = 0; i < c->n_routes; i++)
+		list[(*n)++] = c->routes[i];
+	for (size_t i = 0; i < host.n_routes; i++)
+		list[(*n)++] = host.routes[i];
+	return list;
+}
+
+static uint64_t routes_signature(const struct l3 *l, const struct ip_prefix *own, size_t n_own,
+				 const struct ip_route *routes, size_t n)
+{
+	uint64_t h = signature_add(1, &l->port->mac, sizeof(l->port->mac));
+
 	for (size_t i = 0; i < n_own; i++)
-		if (!same_prefix(&l->own[i], &own[i]))
-			return false;
-	for (size_t i = 0; i < l->n_via; i++)
-		if (!same_prefix(&l->via[i].dst, &p->conf->routes[i].dst) ||
-		    ip_addr_cmp(&l->via[i].via, &p->conf->routes[i].via) != 0)
-			return false;
-	return true;
+		h = signature_add_ip(h, &own[i].addr, own[i].len);
+	for (size_t i = 0; i < n; i++) {
+		h = signature_add_ip(h, &routes[i].dst.addr, routes[i].dst.len);
+		h = signature_add_ip(h, &routes[i].via, 0);
+	}
+	return h;
 }
 
-static void keep_routes(struct l3 *l, const struct port_rt *p)
+static int make_routes(struct l3 *l, const struct ip_prefix *own, size_t n_own,
+		       const struct ip_route *routes, size_t n, struct err *err)
 {
-	free(l->via);
-	l->via = calloc(p->conf->n_routes + 1, sizeof(*l->via));
-	l->n_via = l->via != NULL ? p->conf->n_routes : 0;
-	if (l->n_via > 0)
-		memcpy(l->via, p->conf->routes, l->n_via * sizeof(*l->via));
+	const struct port_rt *p = l->port;
+	int socket = p->wire.endpoint != NULL ? p->wire.endpoint->socket : -1;
+	struct routes *r = routes_create(routes, n, own, n_own, socket, err);
+
+	if (r == NULL)
+		return -err->code;
+	if (neigh_set_port(l->neigh, p->mac, own, n_own) != 0) {
+		routes_put(r);
+		return err_set(err, ENOMEM, "no memory for its addresses");
+	}
+	routes_put(l->routes);
+	l->routes = r;
+	return 0;
 }
 
 static void update_routes(struct l3 *l)
 {
-	struct port_rt *p = l->port;
-	int socket = p->wire.endpoint != NULL ? p->wire.endpoint->socket : -1;
 	struct ip_prefix *own;
-	size_t n = gather_own(p, &own);
+	size_t n_own = gather_own(l->port, &own), n;
+	struct ip_route *routes = gather_routes(l, &n);
 	struct err err = {0};
-	struct routes *r;
+	uint64_t signature;
 
-	if (own == NULL || is_same(l, p, own, n)) {
-		free(own);
-		return;
+	if (own != NULL && routes != NULL) {
+		signature = routes_signature(l, own, n_own, routes, n);
+		if (l->routes != NULL && l->routes_signature == signature) {
+			/* as they were */
+		} else if (make_routes(l, own, n_own, routes, n, &err) == 0) {
+			l->routes_signature = signature;
+		} else {
+			LOG(ERR, CTL, "port %s: %s; its routes stay as they were",
+			    l->port->conf->name, err.text);
+		}
 	}
-	r = routes_create(p->conf->routes, p->conf->n_routes, own, n, socket, &err);
-	if (r == NULL || neigh_set_port(l->neigh, p->mac, own, n) != 0) {
-		LOG(ERR, CTL, "port %s: %s; its routes stay as they were", p->conf->name,
-		    r == NULL ? err.text : "no memory for its addresses");
-		routes_put(r);
-		free(own);
-		return;
-	}
-	routes_put(l->routes);
-	l->routes = r;
-	free(l->own);
-	l->own = own;
-	l->n_own = n;
-	l->mac = p->mac;
-	keep_routes(l, p);
+	free(own);
+	free(routes);
 }
 
 /* ---- next hops ---- */
@@ -200,23 +241,52 @@ static void collect_used(struct l3 *l, uint64_t now)
 {
 	const struct next_hops *h = l->next_hops;
 
-	for (uint16_t i = 0; h != NULL && i < h->n; i++)
+	for (uint16_t i = 0; h != NULL && i < l->n_own_hops; i++)
 		if (__atomic_exchange_n(&h->used[i], 0, __ATOMIC_RELAXED) != 0)
 			neigh_used(l->neigh, &l->list[i].ip, now);
+}
+
+/* The host's, but for those that the port has found itself. */
+static void gather_host(struct gathering *g, const struct l3 *l)
+{
+	struct host_view host = host_view(l);
+
+	for (size_t i = 0; i < host.n_neighs && g->n < MAX_HOPS; i++) {
+		const struct neigh *own = neigh_find(l->neigh, &host.neighs[i].ip);
+
+		if (own == NULL || !neigh_is_usable(own))
+			g->list[g->n++] =
+				(struct next_hop_in){host.neighs[i].ip, host.neighs[i].mac};
+	}
+}
+
+static uint64_t hops_signature(const struct l3 *l)
+{
+	uint64_t generation = neigh_generation(l->neigh);
+	uint64_t h = signature_add(1, &generation, sizeof(generation));
+	struct host_view host = host_view(l);
+
+	for (size_t i = 0; i < host.n_neighs; i++) {
+		h = signature_add_ip(h, &host.neighs[i].ip, 0);
+		h = signature_add(h, &host.neighs[i].mac, sizeof(host.neighs[i].mac));
+	}
+	return h;
 }
 
 static void update_next_hops(struct l3 *l)
 {
 	const struct port_rt *p = l->port;
 	int socket = p->wire.endpoint != NULL ? p->wire.endpoint->socket : -1;
-	uint64_t generation = neigh_generation(l->neigh);
+	uint64_t signature = hops_signature(l);
 	struct gathering g = {.list = l->list};
 	struct err err = {0};
 	struct next_hops *h;
 
-	if (l->next_hops != NULL && generation == l->generation)
+	if (l->next_hops != NULL && signature == l->hops_signature)
 		return;
 	neigh_foreach(l->neigh, gather_usable, &g);
+	l->n_own_hops = g.n;
+	gather_host(&g, l);
 	h = next_hops_create(g.list, g.n, socket, &err);
 	if (h == NULL) {
 		LOG(ERR, CTL, "port %s: %s", p->conf->name, err.text);
@@ -224,7 +294,7 @@ static void update_next_hops(struct l3 *l)
 	}
 	next_hops_put(l->next_hops);
 	l->next_hops = h;
-	l->generation = generation;
+	l->hops_signature = signature;
 }
 
 /* ---- all ports ---- */
@@ -253,6 +323,7 @@ void l3_update(struct runtime *rt)
 		if (p->l3 == NULL)
 			continue;
 		collect_used(p->l3, mail_now());
+		update_host(p->l3);
 		update_routes(p->l3);
 		update_next_hops(p->l3);
 	}
@@ -307,7 +378,7 @@ bool l3_is_changed(const struct runtime *rt)
 	for (size_t i = 0; i < rt->conf->n_ports; i++) {
 		const struct l3 *l = rt->ports[i]->l3;
 
-		if (l != NULL && neigh_generation(l->neigh) != l->generation)
+		if (l != NULL && hops_signature(l) != l->hops_signature)
 			return true;
 	}
 	return false;

@@ -176,6 +176,9 @@ void runtime_destroy(struct runtime *rt)
 	struct leaving leaving = {0};
 
 	view_withdraw();
+	/* Before its host's endpoint is closed: it may mirror its routes. */
+	for (size_t i = 0; i < rt->conf->n_ports; i++)
+		l3_free(rt->ports[i]);
 	for (size_t i = 0; i < rt->conf->n_vnics; i++)
 		detach(rt, &rt->vnics[i]->at, &leaving);
 	for (size_t i = 0; i < rt->conf->n_ports; i++) {
@@ -191,7 +194,6 @@ void runtime_destroy(struct runtime *rt)
 	}
 	for (size_t i = 0; i < rt->conf->n_ports; i++) {
 		addresses_free_port(rt->ports[i]);
-		l3_free(rt->ports[i]);
 		free(rt->ports[i]);
 	}
 	workers_forget(rt);

@@ -191,5 +191,27 @@ def test_l3_gateway_moves():
         lab.reaches(a, "198.51.100.7", limit=60)
 
 
+def test_l3_host_routes():
+    """host-routes: a port routes as its host does, whose addresses, routes and neighbours it follows."""
+    forwarder.need()
+    with lab.machines("a", "host", "router") as (a, host, router):
+        ini = (lab.port(router, host, **{"host-routes": "on", "proxy-arp": "on"})
+               + vnic("a", a, address="10.1.0.2/32, 2001:db8:1::2/128"))
+        with forwarder.Forwarder(ini):
+            up(router, "w0", "10.1.0.254/24", "2001:db8:1::fe/64")
+            up(router, "lo", "198.51.100.7/32", "2001:db8:ffff::7/128")
+            a.batch(["route add default dev a0", "route add ::/0 dev a0"])
+            up(host, "lower", "10.1.0.1/24", "2001:db8:1::1/64")
+            lab.reaches(a, "10.1.0.254")
+            lab.reaches(a, "2001:db8:1::fe")
+            lab.does_not_reach(a, "198.51.100.7")
+            host.batch(["route add default via 10.1.0.254", "route add ::/0 via 2001:db8:1::fe"])
+            lab.reaches(a, "198.51.100.7")
+            lab.reaches(a, "2001:db8:ffff::7")
+            host.batch(["route del default via 10.1.0.254"])
+            taptest.eventually(lambda: lab.pings(a, "198.51.100.7", 1, 1) == 0, "the route goes")
+            lab.reaches(a, "2001:db8:ffff::7")
+
+
 if __name__ == "__main__":
     taptest.main()
