@@ -81,17 +81,24 @@ static inline bool has_key(const struct pkt_ip *ip)
 	return ip->what == PKT_IP_V4 || ip->what == PKT_IP_ARP || ip->what == PKT_IP_V6;
 }
 
-/* Whose are the destinations? Group frames of l2 belong to nobody. */
-static void find_destinations(const struct fwd_port *port, struct burst *b)
+/*
+ * Does somebody's having the destination matter? In l2 not for group frames, and of those that a
+ * vnic sent only for the ones to its own MAC.
+ */
+static inline bool is_looked_up(const struct fwd_port *port, const struct pkt *p, bool sent)
 {
-	bool groups = port->mode != MODE_L2;
+	return port->mode != MODE_L2 || (sent ? p->dst == p->src : !pkt_is_group(p));
+}
+
+static void find_destinations(const struct fwd_port *port, struct burst *b, bool sent)
+{
 	struct keys v4 = {.n = 0}, v6 = {.n = 0};
 
 	for (uint16_t i = 0; i < b->n; i++) {
 		const struct pkt_ip *ip = &b->ip[i];
 
 		b->h[i] = (struct hit){.dst = VNIC_NONE, .owner = VNIC_NONE};
-		if (!has_key(ip) || (!groups && pkt_is_group(&b->p[i])))
+		if (!has_key(ip) || !is_looked_up(port, &b->p[i], sent))
 			continue;
 		keys_add(ip->v6 ? &v6 : &v4, &ip->dst, i);
 	}
@@ -128,7 +135,7 @@ static void classify_nd(const struct fwd_port *port, const struct pkt_ip *ip, st
 
 void classify_ip_from_wire(const struct fwd_port *port, struct burst *b)
 {
-	find_destinations(port, b);
+	find_destinations(port, b, false);
 	for (uint16_t i = 0; i < b->n; i++) {
 		const struct pkt *p = &b->p[i];
 		const struct pkt_ip *ip = &b->ip[i];
@@ -174,7 +181,7 @@ void classify_ip_from_vnic(const struct fwd_vnic *self, struct burst *b)
 	const struct fwd_port *port = self->port;
 	bool wants_source = self->spoofcheck == SPOOFCHECK_IP || self->learns;
 
-	find_destinations(port, b);
+	find_destinations(port, b, true);
 	for (uint16_t i = 0; i < b->n; i++) {
 		const struct pkt_ip *ip = &b->ip[i];
 		struct hit *h = &b->h[i];
