@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <string.h>
+
 #include <linux/rtnetlink.h>
 
+#include "endpoint/watch.h"
 #include "endpoint/watch_addrs.h"
 #include "endpoint/watch_tap.h"
+#include "net/mac.h"
 
 /** An owner with a long list who changes it without end shall have no more of main's time than one part in that. */
 #define SETTLE_COST 20
+/** So many new groups at once aren't looked at one by one. */
+#define MAX_JOINED 16
 
 static struct tap_list stale = TAILQ_HEAD_INITIALIZER(stale);
 
@@ -79,6 +85,8 @@ void watch_addrs_dump_end(struct watch_ns *ns, bool whole)
 {
 	struct tap *t;
 
+	if (whole)
+		ns->is_lossy = false;
 	LIST_FOREACH (t, &ns->taps, in_ns) {
 		/* One that came meanwhile isn't in it, or not with all. */
 		if (t->addrs.in_dump && whole)
@@ -91,8 +99,8 @@ void watch_addrs_dump_end(struct watch_ns *ns, bool whole)
 /* Has all been heard that it had when it came? */
 static bool is_known(const struct tap *t)
 {
-	return t->where == TAP_HOME && !t->needs_dump && !t->addrs.in_dump &&
-	       !(t->ns->need & WATCH_DUMP_ADDRS) && t->ns->n_heard > t->heard_from;
+	return t->where == TAP_HOME && !t->needs_dump && !t->addrs.in_dump && !t->ns->is_lossy &&
+	       t->ns->n_heard > t->heard_from;
 }
 
 bool watch_addrs_settle(struct tap *t)
@@ -107,6 +115,52 @@ bool watch_addrs_settle(struct tap *t)
 	if (t->addrs_known && !t->addrs.in_dump)
 		unmake_stale(t);
 	return differs;
+}
+
+/* A solicited-node group, 33:33:ff:XX:XX:XX (RFC 4291 section 2.7.1): of an address that ends so. */
+static bool has_owner(const struct tap *t, const uint8_t group[6])
+{
+	for (size_t i = t->addrs.n_told; i > 0 && t->addrs.told[i - 1].family == 6; i--)
+		if (memcmp(&t->addrs.told[i - 1].b[13], group + 3, 3) == 0)
+			return true;
+	return false;
+}
+
+static bool is_among(const uint64_t *groups, size_t n, uint64_t group)
+{
+	size_t lo = 0, hi = n;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (groups[mid] == group)
+			return true;
+		if (groups[mid] < group)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return false;
+}
+
+void watch_addrs_joined(struct tap *t, const uint64_t *old, size_t n_old)
+{
+	static const uint8_t solicited[] = {0x33, 0x33, 0xff};
+	unsigned int n = 0;
+
+	for (size_t i = 0; i < t->n_groups; i++) {
+		uint8_t group[6];
+
+		mac_store(group, t->groups[i]);
+		if (memcmp(group, solicited, sizeof(solicited)) != 0 ||
+		    is_among(old, n_old, t->groups[i]))
+			continue;
+		if (++n < MAX_JOINED && has_owner(t, group))
+			continue;
+		t->ns->need |= WATCH_DUMP_ADDRS;
+		watch_wake();
+		return;
+	}
 }
 
 uint64_t watch_addrs_settle_all(uint64_t now_ms)

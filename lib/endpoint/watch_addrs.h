@@ -33,6 +33,13 @@ bool watch_addrs_settle(struct tap *t);
  */
 uint64_t watch_addrs_settle_all(uint64_t now_ms);
 
+/**
+ * It joined groups that weren't among @p old, which is sorted. What the kernel makes by itself, a link-local or a
+ * SLAAC address, it announces when duplicate address detection is through, a second or two later; the
+ * group for it is joined before. So a group that no address is known for is a reason to ask.
+ */
+void watch_addrs_joined(struct tap *t, const uint64_t *old, size_t n_old);
+
 /** Asks how they are where its owner moved it to. True: it differs from what was told. */
 bool watch_addrs_ask_moved(struct tap *t);
 

@@ -304,7 +304,8 @@ static void dump_end(struct watch_ns *ns, bool whole, watch_ns_lost lost)
 	/* An owner who makes messages get lost shall not have all of main's time. Links that were lost have waited long enough. */
 	if (ns->dumping == WATCH_DUMP_ADDRS || !whole)
 		ns->dump_ready_ms =
-			now + RTE_MIN((now - ns->dump_began_ms) * DUMP_COST, (uint64_t)MAX_WAIT_MS);
+			now + RTE_MIN(MIN_READ_MS + (now - ns->dump_began_ms) * DUMP_COST,
+				      (uint64_t)MAX_WAIT_MS);
 	if (!whole)
 		ns->need |= ns->dumping;
 	if (ns->dumping == WATCH_DUMP_ADDRS) {
@@ -383,6 +384,7 @@ static void on_message(struct watch_ns *ns, const struct nlmsghdr *nlh, watch_ns
 static void lose_messages(struct watch_ns *ns)
 {
 	ns->need = WATCH_DUMP_LINKS | WATCH_DUMP_ADDRS;
+	ns->is_lossy = true;
 	watch_routes_lost(ns);
 }
 

@@ -26,6 +26,7 @@ struct watch_ns {
 	unsigned int dumping; /**< which it is */
 	unsigned int
 		need; /**< dumps that are due: messages were lost, or a netdev came with addresses */
+	bool is_lossy; /**< messages were lost since addresses were dumped */
 	uint64_t dump_began_ms;
 	uint64_t dump_ready_ms; /**< none before that */
 	unsigned int n_listeners; /**< who wants to hear of routes and neighbours */

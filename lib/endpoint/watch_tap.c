@@ -96,7 +96,7 @@ static void apply_groups(struct tap *t)
 {
 	bool all = t->n_gather > TAP_MAX_GROUPS;
 	uint64_t *groups = t->gather;
-	size_t cap = t->cap_gather;
+	size_t cap = t->cap_gather, n_old;
 
 	if (all)
 		t->n_gather = 0;
@@ -106,10 +106,12 @@ static void apply_groups(struct tap *t)
 		return;
 	t->gather = t->groups;
 	t->cap_gather = t->cap_groups;
+	n_old = t->n_groups;
 	t->groups = groups;
 	t->cap_groups = cap;
 	t->n_groups = t->n_gather;
 	t->all_groups = all;
+	watch_addrs_joined(t, t->gather, n_old);
 	watch_tap_mark(t);
 }
 

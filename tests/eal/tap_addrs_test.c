@@ -129,6 +129,21 @@ static void test_tentative_addresses_count(void **state)
 	assert_non_null(strstr(sh_output("ip -n %s addr show dev web0", ns), "tentative"));
 }
 
+/* Of those that it makes by itself the kernel speaks only when nobody else turned out to have them. */
+static void test_what_the_kernel_makes_counts_while_tentative(void **state)
+{
+	const char *ns = ns_add(true);
+	struct endpoint_args args = tap_args("web0", ns);
+	struct endpoint *ep;
+
+	(void)state;
+	sh("ip netns exec %s sysctl -qw net.ipv6.conf.default.dad_transmits=100", ns);
+	args.mac = MAC_M;
+	ep = tap_open_args(&args);
+	assert_told(ep, "fe80::4d:ff:fe00:1");
+	assert_non_null(strstr(sh_output("ip -n %s addr show dev web0", ns), "tentative"));
+}
+
 static void test_down_keeps_ipv4_only(void **state)
 {
 	const char *ns = quiet_ns();
@@ -439,6 +454,7 @@ static int run(void)
 		TAP_TEST(test_an_owners_addresses_are_followed),
 		TAP_TEST(test_the_same_address_twice),
 		TAP_TEST(test_tentative_addresses_count),
+		TAP_TEST(test_what_the_kernel_makes_counts_while_tentative),
 		TAP_TEST(test_down_keeps_ipv4_only),
 		TAP_TEST(test_configured_ones_are_told_at_once),
 		TAP_TEST(test_a_moved_netdev_is_asked),
