@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The offload matrix: every pair of ends, played through the whole forwarder, and what
+ * arrives compared with what a second implementation of checksums and segmentation
+ * (offload_frames.h) makes of what was sent. Writes docs/offload-matrix.md, and fails where
+ * the one in the repository differs.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "matrix_table.h"
+
+#define MAX_ENDS   16
+#define SUPER_SEGS 40
+/* For a machine that does other things, too; the forwarder's own part is microseconds. */
+#define PATIENCE_MS 5000
+
+static struct table table;
+static struct frame sent; /* as it was sent */
+static struct frame complete; /* the same with its checksum */
+static struct frame want;
+static struct arrival got;
+
+/** A forwarder with all ends. */
+struct lab {
+	struct rig rig;
+	struct end port;
+	struct end senders[N_END_KINDS], receivers[N_END_KINDS];
+	bool port_is_plain;
+};
+
+static struct lab lab;
+
+/** One frame on its way. */
+struct play {
+	enum traffic traffic;
+	unsigned int variant;
+	struct end *from, *to;
+	unsigned int from_side, to_side;
+	uint16_t mss;
+	bool unfinished;
+};
+
+static double now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec * 1e3 + (double)ts.tv_nsec / 1e6;
+}
+
+static void fail_play(const struct play *p, const char *why)
+{
+	fail_msg("%s, IPv%d%s, from %s to %s: %s", traffic_name(p->traffic),
+		 VARIANT_V6(p->variant) ? 6 : 4, VARIANT_TAG(p->variant) ? " tagged" : "",
+		 side_name(p->from_side), side_name(p->to_side), why);
+}
+
+/* ---- the lab ------------------------------------------------------------------------- */
+
+static void for_all(void (*f)(struct end *e))
+{
+	f(&lab.port);
+	for (int k = 0; k < N_END_KINDS; k++) {
+		if (k != END_NONE)
+			f(&lab.senders[k]);
+		f(&lab.receivers[k]);
+	}
+}
+
+static void connect_end(struct end *e)
+{
+	end_connect(&lab.rig, e);
+}
+
+static void name_vnics(void)
+{
+	for (int k = 0; k < N_END_KINDS; k++) {
+		struct end *s = &lab.senders[k], *r = &lab.receivers[k];
+
+		*s = (struct end){.kind = k, .mac = {2, 0, 0, 0, 0xa, (uint8_t)k}};
+		*r = (struct end){.kind = k, .mac = {2, 0, 0, 0, 0xb, (uint8_t)k}};
+		snprintf(s->name, sizeof(s->name), "mxs%d", k);
+		snprintf(r->name, sizeof(r->name), "mxr%d", k);
+	}
+}
+
+static FILE *ini;
+
+static void write_vnic(struct end *e)
+{
+	char spec[200];
+
+	if (e == &lab.port)
+		return;
+	end_spec(e, spec, sizeof(spec));
+	fprintf(ini, "[vnic %s]\ntype = macvlan\nport = up\nmode = bridge\nendpoint = %s\n",
+		e->name, spec);
+	fprintf(ini, "mac = 02:00:00:00:%02x:%02x\n", e->mac[4], e->mac[5]);
+}
+
+static char *write_ini(uint32_t mtu)
+{
+	char *text, spec[200];
+	size_t len;
+
+	ini = open_memstream(&text, &len);
+	assert_non_null(ini);
+	end_spec(&lab.port, spec, sizeof(spec));
+	fprintf(ini, "[port up]\ndevice = %s\nmac = " LAB_PORT_MAC "\nmtu = %u\n", spec, mtu);
+	for_all(write_vnic);
+	fclose(ini);
+	return text;
+}
+
+static bool all_have_carrier(void)
+{
+	for (size_t i = 0; i < lab.rig.rt.conf->n_vnics; i++)
+		if (!lab.rig.rt.vnics[i]->carrier || !lab.rig.rt.vnics[i]->active)
+			return false;
+	return true;
+}
+
+static void start_lab(bool plain, uint32_t mtu)
+{
+	double end;
+	char *text;
+
+	name_vnics();
+	lab.port_is_plain = plain;
+	lab.port = (struct end){.kind = plain ? END_DEV_PLAIN : END_DEV,
+				.name = "wire",
+				.mac = {2, 0x58, 0, 0, 0, 1}};
+	for_all(end_prepare);
+	text = write_ini(mtu);
+	rig_start(&lab.rig, text);
+	free(text);
+	for_all(connect_end);
+	end = now_ms() + PATIENCE_MS;
+	while (!all_have_carrier()) {
+		assert_true(now_ms() < end);
+		endpoint_watch_run(runtime_endpoint_changed, &lab.rig.rt);
+		runtime_tick(&lab.rig.rt);
+		runtime_settle(&lab.rig.rt);
+		usleep(1000);
+	}
+}
+
+static void stop_lab(void)
+{
+	for_all(end_disconnect);
+	rig_stop(&lab.rig);
+	for_all(end_release);
+}
+
+/* ---- one frame ------------------------------------------------------------------------ */
+
+static uint32_t ip_payload(const struct play *p)
+{
+	uint32_t headers = (VARIANT_V6(p->variant) ? 40 : 20);
+
+	switch (p->traffic) {
+	case TRAFFIC_TCP:
+		return 1500 - headers - 32;
+	case TRAFFIC_SUPER:
+		return (uint32_t)p->mss * SUPER_SEGS - 333;
+	case TRAFFIC_JUMBO_TCP:
+	case TRAFFIC_OVER:
+		return 9000 - headers - 32;
+	case TRAFFIC_JUMBO_UDP:
+		return 8999 - headers - 8;
+	default:
+		return 1499 - headers - 8;
+	}
+}
+
+static void make_frame(struct play *p)
+{
+	bool udp = p->traffic == TRAFFIC_UDP || p->traffic == TRAFFIC_JUMBO_UDP ||
+		   p->traffic == TRAFFIC_TO_ALL;
+	struct spec s = {.v6 = VARIANT_V6(p->variant),
+			 .udp = udp,
+			 .n_tags = VARIANT_TAG(p->variant),
+			 .tcp_opts = 3,
+			 .tcp_flags = 0x18};
+
+	p->unfinished = end_leaves_work(p->from->kind);
+	if (p->traffic == TRAFFIC_SUPER)
+		p->mss = s.v6 ? 1428 : 1448;
+	s.payload = ip_payload(p);
+	build(&sent, &s);
+	memcpy(sent.bytes, p->to->mac, 6);
+	if (p->traffic == TRAFFIC_TO_ALL)
+		memset(sent.bytes, 0xff, 6);
+	memcpy(sent.bytes + 6, p->from->mac, 6);
+	memcpy(&complete, &sent, sizeof(sent));
+	oracle_l4_csum(&complete);
+	if (!p->unfinished)
+		memcpy(&sent, &complete, sizeof(sent));
+}
+
+/* Kernels talk; what the sender of this frame sent, is ours. */
+static bool receive_ours(struct end *e)
+{
+	while (end_receive(&lab.rig, e, &got))
+		if (got.len >= 14 && memcmp(got.bytes + 6, sent.bytes + 6, 6) == 0)
+			return true;
+	return false;
+}
+
+static bool is_frame(const struct frame *f)
+{
+	return got.len == f->len && memcmp(got.bytes, f->bytes, f->len) == 0;
+}
+
+/* librte_vhost leaves no word of the field's place (0), but looked at it. */
+static bool work_is_right(const struct play *p)
+{
+	return got.mss == p->mss && (p->mss == 0 || got.v6 == sent.v6) &&
+	       (got.csum_at == 0 || got.csum_at == frame_csum_at(&sent));
+}
+
+/* What the arrival number @p n is; WORD_UNKNOWN: one segment of more. */
+static enum word judge(const struct play *p, uint32_t n)
+{
+	if (got.unfinished) {
+		if (!p->unfinished || n > 0 || !is_frame(&sent))
+			fail_play(p, "something unfinished that nobody sent");
+		if (!work_is_right(p))
+			fail_play(p, "it came unfinished, and what is said of it is wrong");
+		return p->mss != 0 ? WORD_WHOLE : WORD_PASSED;
+	}
+	if (got.mss != 0)
+		fail_play(p, "a super-frame whose checksum is said to be there");
+	if (p->mss == 0) {
+		if (!is_frame(&complete))
+			fail_play(p, "other bytes arrived");
+		return p->unfinished ? WORD_COMPLETED : WORD_SAME;
+	}
+	oracle_segment(&want, &sent, p->mss, n);
+	if (!is_frame(&want))
+		fail_play(p, "a wrong segment");
+	return n + 1 == oracle_n_segs(&sent, p->mss) ? WORD_CUT : WORD_UNKNOWN;
+}
+
+static uint64_t n_too_long(void)
+{
+	return rig_drops(&lab.rig, "up", DROP_TOO_LONG);
+}
+
+static uint64_t n_received(const struct end *e)
+{
+	struct iface_stats sum;
+
+	if (e == &lab.port)
+		return 0;
+	runtime_vnic_stats(&lab.rig.rt, runtime_vnic(&lab.rig.rt, e->name), &sum);
+	return sum.rx_packets;
+}
+
+static void nothing_more(const struct play *p)
+{
+	rig_turn(&lab.rig, 3);
+	if (receive_ours(p->to))
+		fail_play(p, "more than was sent arrived");
+	for (int k = 0; k < N_END_KINDS; k++) {
+		struct end *others[] = {&lab.senders[k], &lab.receivers[k], &lab.port};
+
+		for (size_t i = 0; i < RTE_DIM(others); i++)
+			while (others[i] != p->to && receive_ours(others[i]))
+				if (p->traffic != TRAFFIC_TO_ALL)
+					fail_play(p, "somebody else got it, too");
+	}
+}
+
+static enum word play(const struct play *p)
+{
+	uint64_t too_long = n_too_long(), received = n_received(p->to);
+	double end = now_ms() + PATIENCE_MS;
+	enum word w = WORD_UNKNOWN;
+	uint32_t n = 0;
+
+	if (!end_send(&lab.rig, p->from, &sent, p->unfinished, p->mss))
+		w = WORD_REFUSED;
+	while (w == WORD_UNKNOWN) {
+		rig_turn(&lab.rig, 1);
+		while (w == WORD_UNKNOWN && receive_ours(p->to))
+			w = judge(p, n++);
+		if (p->to->kind == END_NONE && n_received(p->to) == received + 1)
+			w = WORD_FREED;
+		if (n_too_long() != too_long)
+			w = WORD_TOO_LONG;
+		if (w == WORD_UNKNOWN && now_ms() > end)
+			fail_play(p, n > 0 ? "segments are missing" : "nothing arrived");
+	}
+	nothing_more(p);
+	return w;
+}
+
+/* ---- all of them ----------------------------------------------------------------------- */
+
+/*
+ * The rule behind the table, from what the ends are: work is done where the receiver can't, and only there.
+ */
+static enum word rule(const struct play *p)
+{
+	bool takes_work = p->to->kind != END_VHOST_PLAIN && p->to->kind != END_DEV_PLAIN;
+
+	if (p->traffic == TRAFFIC_OVER && p->from != &lab.port)
+		return p->from->kind == END_TAP ? WORD_REFUSED : WORD_TOO_LONG;
+	if (p->to->kind == END_NONE)
+		return WORD_FREED;
+	if (!p->unfinished)
+		return WORD_SAME;
+	if (p->mss != 0)
+		return takes_work ? WORD_WHOLE : WORD_CUT;
+	return takes_work ? WORD_PASSED : WORD_COMPLETED;
+}
+
+static void play_cell(struct play p)
+{
+	enum word *cell = table.cells[p.traffic][p.from_side][p.to_side];
+
+	for (p.variant = 0; p.variant < N_VARIANTS; p.variant++) {
+		if (p.traffic == TRAFFIC_SUPER && !end_leaves_work(p.from->kind)) {
+			cell[p.variant] = WORD_NEVER;
+			continue;
+		}
+		make_frame(&p);
+		cell[p.variant] = play(&p);
+		if (cell[p.variant] != rule(&p))
+			fail_play(&p, word_name(cell[p.variant]));
+	}
+}
+
+static unsigned int port_side(void)
+{
+	return lab.port_is_plain ? SIDE_PORT_PLAIN : SIDE_PORT_DEV;
+}
+
+static void play_traffic(enum traffic t)
+{
+	for (unsigned int k = 0; k < N_END_KINDS; k++) {
+		struct play p = {.traffic = t, .from = &lab.senders[k], .from_side = k};
+
+		/* The pairs of vnics need but one of the labs. */
+		for (unsigned int to = 0; lab.port_is_plain && to < N_END_KINDS; to++) {
+			p.to = &lab.receivers[to];
+			p.to_side = to;
+			if (k != END_NONE)
+				play_cell(p);
+		}
+		p.to = &lab.port;
+		p.to_side = port_side();
+		if (k != END_NONE)
+			play_cell(p);
+		p.from = &lab.port;
+		p.from_side = port_side();
+		p.to = &lab.receivers[k];
+		p.to_side = k;
+		play_cell(p);
+	}
+}
+
+static void play_normal(bool plain)
+{
+	static const enum traffic list[] = {TRAFFIC_TCP, TRAFFIC_UDP, TRAFFIC_SUPER, TRAFFIC_TO_ALL,
+					    TRAFFIC_OVER};
+
+	start_lab(plain, 1500);
+	for (size_t i = 0; i < RTE_DIM(list); i++)
+		play_traffic(list[i]);
+	stop_lab();
+}
+
+static void play_jumbo(bool plain)
+{
+	start_lab(plain, 9000);
+	play_traffic(TRAFFIC_JUMBO_TCP);
+	play_traffic(TRAFFIC_JUMBO_UDP);
+	stop_lab();
+}
+
+static void port_without_offloads(void **state)
+{
+	(void)state;
+	play_normal(true);
+}
+
+static void port_with_offloads(void **state)
+{
+	(void)state;
+	play_normal(false);
+}
+
+static void jumbo_port_without_offloads(void **state)
+{
+	(void)state;
+	play_jumbo(true);
+}
+
+static void jumbo_port_with_offloads(void **state)
+{
+	(void)state;
+	play_jumbo(false);
+}
+
+/* ---- the document ------------------------------------------------------------------------ */
+
+static char *read_file(const char *path)
+{
+	FILE *f = fopen(path, "r");
+	char *text = NULL;
+	size_t size = 0;
+
+	if (f == NULL)
+		return NULL;
+	if (getdelim(&text, &size, '\0', f) < 0) {
+		free(text);
+		text = NULL;
+	}
+	fclose(f);
+	return text;
+}
+
+static void ports_are_not_joined(void)
+{
+	for (int t = 0; t < N_TRAFFIC; t++)
+		for (unsigned int a = SIDE_PORT_DEV; a < N_SIDES; a++)
+			for (unsigned int b = SIDE_PORT_DEV; b < N_SIDES; b++)
+				for (int v = 0; v < N_VARIANTS; v++)
+					table.cells[t][a][b][v] = WORD_NEVER;
+}
+
+/* To bring it up to date: copy what was written over it, and read what changed. */
+static void the_document_is_true(void **state)
+{
+	char *made, *there;
+	FILE *f = fopen(MATRIX_MADE, "w");
+
+	(void)state;
+	ports_are_not_joined();
+	made = table_write(&table);
+	assert_non_null(made);
+	assert_non_null(f);
+	fputs(made, f);
+	assert_int_equal(fclose(f), 0);
+	there = read_file(MATRIX_DOCUMENT);
+	if (there == NULL || strcmp(made, there) != 0)
+		fail_msg("docs/offload-matrix.md isn't what this run wrote: diff %s %s",
+			 MATRIX_DOCUMENT, MATRIX_MADE);
+	free(made);
+	free(there);
+}
+
+static int setup(void **state)
+{
+	return rig_eal(state) != 0 ? -1 : ends_open();
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	ends_close();
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(port_without_offloads),
+		cmocka_unit_test(port_with_offloads),
+		cmocka_unit_test(jumbo_port_without_offloads),
+		cmocka_unit_test(jumbo_port_with_offloads),
+		cmocka_unit_test(the_document_is_true),
+	};
+
+	return cmocka_run_group_tests_name("matrix", tests, setup, teardown);
+}
