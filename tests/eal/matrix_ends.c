@@ -37,23 +37,22 @@ static int shell(const char *before, const char *what, const char *after)
 	return rc;
 }
 
-int ends_open(void)
+int ends_prepare(void)
 {
 	snprintf(folder, sizeof(folder), "/tmp/matrix-XXXXXX");
+	snprintf(netns, sizeof(netns), "mx%d", (int)getpid());
 	if (mkdtemp(folder) == NULL)
 		return -1;
-	snprintf(netns, sizeof(netns), "mx%d", (int)getpid());
 	if (shell("ip netns add", netns, "") != 0)
 		return -1;
 	/* Its own chatter would only be in the way. */
 	return shell("ip netns exec", netns, " sysctl -qw net.ipv6.conf.default.disable_ipv6=1");
 }
 
-void ends_close(void)
+void ends_clean_up(void)
 {
 	shell("ip netns del", netns, "");
-	if (rmdir(folder) != 0)
-		print_error("something was left in %s\n", folder);
+	shell("rm -rf", folder, "");
 }
 
 bool end_leaves_work(enum end_kind kind)
@@ -200,16 +199,19 @@ void end_connect(struct rig *r, struct end *e)
 	front_init(&e->front, 1, SLOT_LEN);
 	if (e->kind == END_VHOST_PLAIN)
 		e->front.rx_len = BIG_BUFFER;
+	e->has_front = true;
 	assert_int_equal(front_connect(&e->front, e->path), 0);
 	assert_true(front_start(&e->front, features));
 }
 
 void end_disconnect(struct end *e)
 {
-	if (e->kind == END_VHOST || e->kind == END_VHOST_PLAIN)
+	if (e->has_front)
 		front_destroy(&e->front);
+	e->has_front = false;
 	if (e->fd >= 0)
 		close(e->fd);
+	e->fd = -1;
 }
 
 void end_release(struct end *e)

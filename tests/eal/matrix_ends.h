@@ -31,6 +31,7 @@ struct end {
 	char name[16]; /**< of the vnic, or of the port */
 	uint8_t mac[6]; /**< frames to it bear this one, and so do those that it sends */
 	struct front front; /**< END_VHOST… */
+	bool has_front;
 	char path[100]; /**< of its socket: END_VHOST…, END_DEV */
 	int fd; /**< END_TAP: on the netdev */
 	int vid; /**< END_DEV: librte_vhost's number; atomic; -1: nobody is connected */
@@ -47,9 +48,12 @@ struct arrival {
 	uint8_t bytes[FRAME_MAX];
 };
 
-/** Once a program: a namespace for TAPs and a folder for sockets. */
-int ends_open(void);
-void ends_close(void);
+/**
+ * Once a program: a namespace for TAPs and a folder for sockets. Before EAL, in the process
+ * that outlives the tests and cleans up behind them however they end.
+ */
+int ends_prepare(void);
+void ends_clean_up(void);
 
 /** Does what is behind it leave checksums and segmentation to others? */
 bool end_leaves_work(enum end_kind kind);
