@@ -109,6 +109,10 @@ static uint32_t caps_of(const struct dev *d, uint64_t offloads)
 	const uint64_t csum = RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
 	uint32_t caps = 0;
 
+	/*
+	 * Never IP_OPTS: drivers' tx_prepare makes the pseudo header's sum of the bare IP header,
+	 * with an extension header's number for the protocol and its length in the length.
+	 */
 	if ((offloads & csum) == csum) {
 		caps |= ENDPOINT_CAP_CSUM;
 		if (offloads & RTE_ETH_TX_OFFLOAD_TCP_TSO)
