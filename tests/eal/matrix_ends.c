@@ -289,7 +289,7 @@ static void read_header(struct arrival *a, const struct virtio_net_hdr *h, uint3
 	a->unfinished = h->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM;
 	a->csum_at = h->csum_start + h->csum_offset + shift;
 	a->mss = h->gso_type == VIRTIO_NET_HDR_GSO_NONE ? 0 : h->gso_size;
-	a->v6 = h->gso_type == VIRTIO_NET_HDR_GSO_TCPV6;
+	a->v6 = (h->gso_type & ~VIRTIO_NET_HDR_GSO_ECN) == VIRTIO_NET_HDR_GSO_TCPV6;
 }
 
 static bool receive_front(struct end *e, struct arrival *a)

@@ -39,10 +39,11 @@ enum word {
 	N_WORDS
 };
 
-/** IPv4 or IPv6, untagged or tagged. */
-#define N_VARIANTS     4
-#define VARIANT_V6(v)  (((v)&1) != 0)
-#define VARIANT_TAG(v) (((v)&2) != 0)
+/** IPv4 or IPv6: untagged, tagged, and with options or extension headers. */
+#define N_VARIANTS     6
+#define VARIANT_V6(v)  ((v) % 2 == 1)
+#define VARIANT_TAG(v) ((v) / 2 == 1)
+#define VARIANT_EXT(v) ((v) / 2 == 2)
 
 struct table {
 	enum word cells[N_TRAFFIC][N_SIDES][N_SIDES][N_VARIANTS];
@@ -51,6 +52,7 @@ struct table {
 const char *word_name(enum word w);
 const char *traffic_name(enum traffic t);
 const char *side_name(unsigned int side);
+const char *variant_name(unsigned int variant);
 
 /** The document; to be freed. NULL: a cell was never played; it is told. */
 char *table_write(const struct table *t);

@@ -20,6 +20,7 @@
 
 #define MAX_ENDS   16
 #define SUPER_SEGS 40
+#define EXT_ROOM   80 /* for options or extension headers */
 /* For a machine that does other things, too; the forwarder's own part is microseconds. */
 #define PATIENCE_MS 5000
 
@@ -60,8 +61,7 @@ static double now_ms(void)
 
 static void fail_play(const struct play *p, const char *why)
 {
-	fail_msg("%s, IPv%d%s, from %s to %s: %s", traffic_name(p->traffic),
-		 VARIANT_V6(p->variant) ? 6 : 4, VARIANT_TAG(p->variant) ? " tagged" : "",
+	fail_msg("%s, %s, from %s to %s: %s", traffic_name(p->traffic), variant_name(p->variant),
 		 side_name(p->from_side), side_name(p->to_side), why);
 }
 
@@ -197,8 +197,12 @@ static void make_frame(struct play *p)
 
 	p->unfinished = end_leaves_work(p->from->kind);
 	if (p->traffic == TRAFFIC_SUPER)
-		p->mss = s.v6 ? 1428 : 1448;
+		p->mss = VARIANT_EXT(p->variant) ? 1300 : s.v6 ? 1428 : 1448;
 	s.payload = ip_payload(p);
+	if (VARIANT_EXT(p->variant)) {
+		s.ip_opts = 2;
+		s.payload -= EXT_ROOM;
+	}
 	build(&sent, &s);
 	memcpy(sent.bytes, p->to->mac, 6);
 	if (p->traffic == TRAFFIC_TO_ALL)
@@ -315,7 +319,8 @@ static enum word play(const struct play *p)
  */
 static enum word rule(const struct play *p)
 {
-	bool takes_work = p->to->kind != END_VHOST_PLAIN && p->to->kind != END_DEV_PLAIN;
+	bool takes_work = p->to->kind != END_VHOST_PLAIN && p->to->kind != END_DEV_PLAIN &&
+			  (p->to->kind != END_DEV || !VARIANT_EXT(p->variant));
 
 	if (p->traffic == TRAFFIC_OVER && p->from != &lab.port)
 		return p->from->kind == END_TAP ? WORD_REFUSED : WORD_TOO_LONG;
