@@ -288,7 +288,7 @@ int dev_set_mtu(struct endpoint *ep, uint32_t mtu, struct err *err)
 	if (rc == 0)
 		rc = apply_mtu(d, mtu, err);
 	if (rc == 0)
-		d->mtu = mtu;
+		__atomic_store_n(&d->mtu, mtu, __ATOMIC_RELAXED);
 	return rc;
 }
 
@@ -348,7 +348,7 @@ int dev_setup(struct dev *d, const struct endpoint_args *args, struct err *err)
 	if (rc != 0)
 		return rc;
 	d->ep.caps = caps_of(d, conf.txmode.offloads);
-	d->finishes = d->ep.caps & ENDPOINT_CAP_CSUM;
+	d->looks = d->ep.caps & ENDPOINT_CAP_CSUM || d->n_sockets > 0;
 	d->ip_csum = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM;
 	return start(d, args, err);
 }
