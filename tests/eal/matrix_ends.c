@@ -2,7 +2,9 @@
 #include "matrix_ends.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <net/if.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -53,6 +55,16 @@ void ends_clean_up(void)
 {
 	shell("ip netns del", netns, "");
 	shell("rm -rf", folder, "");
+}
+
+int ends_enter(void)
+{
+	char path[100];
+	int fd;
+
+	snprintf(path, sizeof(path), NETNS_DIR "/%s", netns);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd >= 0 ? setns(fd, CLONE_NEWNET) : -1;
 }
 
 bool end_leaves_work(enum end_kind kind)
@@ -126,13 +138,27 @@ static void stop_back(struct end *e)
 
 /* ---- life --------------------------------------------------------------------------- */
 
-void end_prepare(struct end *e)
+static void make_netdev(const struct end *e)
 {
+	char command[200];
+
+	snprintf(command, sizeof(command),
+		 "ip link add %s mtu %u type veth peer name %sp mtu %u && ip link set %sp up && "
+		 "ip link set %s up",
+		 e->name, e->mtu, e->name, e->mtu, e->name, e->name);
+	assert_int_equal(system(command), 0);
+}
+
+void end_prepare(struct end *e, uint32_t mtu)
+{
+	e->mtu = mtu;
 	e->vid = -1;
 	e->fd = -1;
 	snprintf(e->path, sizeof(e->path), "%s/%s", folder, e->name);
 	if (e->kind == END_DEV)
 		start_back(e);
+	if (e->kind == END_NETDEV)
+		make_netdev(e);
 }
 
 void end_spec(const struct end *e, char *buf, size_t len)
@@ -152,39 +178,27 @@ void end_spec(const struct end *e, char *buf, size_t len)
 	case END_DEV_PLAIN:
 		snprintf(buf, len, "dev:net_ring_%s", e->name);
 		break;
+	case END_NETDEV:
+		snprintf(buf, len, "dev:net_af_packet_%s,iface=%sp%s", e->name, e->name,
+			 e->mtu > 1500 ? ",framesz=12288,blocksz=12288" : "");
+		break;
 	default:
 		snprintf(buf, len, "none");
 	}
 }
 
-static int open_packet(void *arg)
+static void open_packet(struct end *e)
 {
-	const struct end *e = arg;
 	struct sockaddr_ll at = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL)};
-	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int one = 1;
 
+	e->fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	at.sll_ifindex = (int)if_nametoindex(e->name);
-	if (fd < 0 || at.sll_ifindex == 0)
-		return -ENODEV;
-	if (setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &one, sizeof(one)) != 0 ||
-	    setsockopt(fd, SOL_PACKET, PACKET_AUXDATA, &one, sizeof(one)) != 0 ||
-	    setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one)) != 0)
-		return -errno;
-	return bind(fd, (struct sockaddr *)&at, sizeof(at)) == 0 ? fd : -errno;
-}
-
-static void open_tap(struct end *e)
-{
-	char path[100];
-	int ns;
-
-	snprintf(path, sizeof(path), NETNS_DIR "/%s", netns);
-	ns = netns_open(path);
-	assert_true(ns >= 0);
-	e->fd = netns_run(ns, open_packet, e);
-	close(ns);
-	assert_true(e->fd >= 0);
+	assert_true(e->fd >= 0 && at.sll_ifindex > 0);
+	setsockopt(e->fd, SOL_PACKET, PACKET_VNET_HDR, &one, sizeof(one));
+	setsockopt(e->fd, SOL_PACKET, PACKET_AUXDATA, &one, sizeof(one));
+	setsockopt(e->fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one));
+	assert_int_equal(bind(e->fd, (struct sockaddr *)&at, sizeof(at)), 0);
 }
 
 void end_connect(struct rig *r, struct end *e)
@@ -192,8 +206,8 @@ void end_connect(struct rig *r, struct end *e)
 	uint64_t features = e->kind == END_VHOST ? FRONT_MRG | FRONT_OFFLOADS : 0;
 
 	(void)r;
-	if (e->kind == END_TAP)
-		open_tap(e);
+	if (e->kind == END_TAP || e->kind == END_NETDEV)
+		open_packet(e);
 	if (e->kind != END_VHOST && e->kind != END_VHOST_PLAIN)
 		return;
 	front_init(&e->front, 1, SLOT_LEN);
@@ -218,6 +232,8 @@ void end_release(struct end *e)
 {
 	if (e->kind == END_DEV)
 		stop_back(e);
+	if (e->kind == END_NETDEV)
+		shell("ip link del", e->name, "");
 }
 
 /* ---- sending ------------------------------------------------------------------------ */
@@ -238,7 +254,7 @@ static struct virtio_net_hdr header_of(const struct frame *f, bool unfinished, u
 	};
 }
 
-static bool send_tap(const struct end *e, const struct frame *f, const struct virtio_net_hdr *h)
+static bool send_netdev(const struct end *e, const struct frame *f, const struct virtio_net_hdr *h)
 {
 	const struct iovec iov[] = {{(void *)(uintptr_t)h, sizeof(*h)},
 				    {(void *)(uintptr_t)f->bytes, f->len}};
@@ -269,7 +285,8 @@ bool end_send(struct rig *r, struct end *e, const struct frame *f, bool unfinish
 		assert_true(front_send(&e->front, 0, &h, f->bytes, f->len));
 		return true;
 	case END_TAP:
-		return send_tap(e, f, &h);
+	case END_NETDEV:
+		return send_netdev(e, f, &h);
 	case END_DEV:
 		send_back(r, e, f);
 		return true;
@@ -324,7 +341,7 @@ static uint32_t put_tag(struct arrival *a, struct msghdr *m)
 	return 0;
 }
 
-static bool receive_tap(const struct end *e, struct arrival *a)
+static bool receive_netdev(const struct end *e, struct arrival *a)
 {
 	struct virtio_net_hdr h;
 	struct iovec iov[] = {{&h, sizeof(h)}, {a->bytes, sizeof(a->bytes) - 4}};
@@ -396,7 +413,8 @@ bool end_receive(struct rig *r, struct end *e, struct arrival *a)
 	case END_VHOST_PLAIN:
 		return receive_front(e, a);
 	case END_TAP:
-		return receive_tap(e, a);
+	case END_NETDEV:
+		return receive_netdev(e, a);
 	case END_DEV:
 		return receive_back(r, e, a);
 	case END_DEV_PLAIN:

@@ -21,6 +21,7 @@ enum end_kind {
 	END_TAP,
 	END_DEV, /**< net_virtio_user: checksums and TSO */
 	END_DEV_PLAIN, /**< net_ring: none */
+	END_NETDEV, /**< net_af_packet: none; behind it a kernel netdev */
 	END_NONE,
 	N_END_KINDS
 };
@@ -33,7 +34,8 @@ struct end {
 	struct front front; /**< END_VHOST… */
 	bool has_front;
 	char path[100]; /**< of its socket: END_VHOST…, END_DEV */
-	int fd; /**< END_TAP: on the netdev */
+	int fd; /**< END_TAP, END_NETDEV: on the netdev called as the end is */
+	uint32_t mtu;
 	int vid; /**< END_DEV: librte_vhost's number; atomic; -1: nobody is connected */
 	bool registered;
 };
@@ -48,18 +50,23 @@ struct arrival {
 	uint8_t bytes[FRAME_MAX];
 };
 
+/** More than it bears of a jumbo frame's mbuf: END_NETDEV's driver has no chains to receive into. */
+#define ENDS_MBUF_SIZE(mtu) ((mtu) > 1500 ? 12544 : 2176)
+
 /**
- * Once a program: a namespace for TAPs and a folder for sockets. Before EAL, in the process
+ * Once a program: a namespace for netdevs and a folder for sockets. Before EAL, in the process
  * that outlives the tests and cleans up behind them however they end.
  */
 int ends_prepare(void);
+/** In the process that tests: goes into the namespace. Before EAL. */
+int ends_enter(void);
 void ends_clean_up(void);
 
 /** Does what is behind it leave checksums and segmentation to others? */
 bool end_leaves_work(enum end_kind kind);
 
-/** What must be there before the forwarder opens the endpoint. */
-void end_prepare(struct end *e);
+/** What must be there before the forwarder, whose MTU is @p mtu, opens the endpoint. */
+void end_prepare(struct end *e, uint32_t mtu);
 /** The endpoint as vnic.ini has it. */
 void end_spec(const struct end *e, char *buf, size_t len);
 /** What can only be done once the endpoint is open: connects. */

@@ -25,6 +25,8 @@ static const struct {
 				       "semantics.md §10"},
 	[WORD_REFUSED] = {"refused", "the sender's own kernel doesn't send it (EMSGSIZE): longer "
 				     "than its netdev's MTU"},
+	[WORD_UNSENT] = {"tx_refused", "the device can't carry it: freed, and counted under this "
+				       "name in `link show -d`"},
 	[WORD_NEVER] = {"–", "can't be: such an end sends no super-frames (a device hands over "
 			     "what was on the wire, we ask none to merge it), or a frame does "
 			     "not leave by the port that it came from"},
@@ -57,9 +59,11 @@ static const char *const sides[N_SIDES] = {
 	[END_TAP] = "tap",
 	[END_DEV] = "dev",
 	[END_DEV_PLAIN] = "dev −",
+	[END_NETDEV] = "netdev",
 	[END_NONE] = "none",
 	[SIDE_PORT_DEV] = "port dev",
 	[SIDE_PORT_PLAIN] = "port dev −",
+	[SIDE_PORT_NETDEV] = "port netdev",
 };
 
 static const char head[] =
@@ -87,6 +91,9 @@ static const char head[] =
 	"`tx_prepare` makes wrong pseudo headers (of the bare IP header), so there we do the work "
 	"|\n"
 	"| dev − | `net_ring`, no offload |\n"
+	"| netdev | `net_af_packet`, no offload; behind it the other end of a veth. Its owner must "
+	"finish checksums and segments itself (`ethtool -K … tx off`): the driver doesn't tell "
+	"when they aren't |\n"
 	"| none | nobody |\n"
 	"\n"
 	"| word | means |\n"

@@ -11,8 +11,8 @@
 
 #include "matrix_ends.h"
 
-/** The ends of a pair: vnics as `enum end_kind`, and then the two devices as ports. */
-enum { SIDE_PORT_DEV = N_END_KINDS, SIDE_PORT_PLAIN, N_SIDES };
+/** The ends of a pair: vnics as `enum end_kind`, and then the devices as ports. */
+enum { SIDE_PORT_DEV = N_END_KINDS, SIDE_PORT_PLAIN, SIDE_PORT_NETDEV, N_SIDES };
 
 enum traffic {
 	TRAFFIC_TCP,
@@ -35,6 +35,7 @@ enum word {
 	WORD_FREED,
 	WORD_TOO_LONG,
 	WORD_REFUSED,
+	WORD_UNSENT,
 	WORD_NEVER,
 	N_WORDS
 };

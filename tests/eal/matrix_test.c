@@ -35,7 +35,8 @@ struct lab {
 	struct rig rig;
 	struct end port;
 	struct end senders[N_END_KINDS], receivers[N_END_KINDS];
-	bool port_is_plain;
+	unsigned int port_side;
+	uint32_t mtu;
 	bool running;
 };
 
@@ -77,6 +78,11 @@ static void for_all(void (*f)(struct end *e))
 	}
 }
 
+static void prepare_end(struct end *e)
+{
+	end_prepare(e, lab.mtu);
+}
+
 static void connect_end(struct end *e)
 {
 	end_connect(&lab.rig, e);
@@ -108,7 +114,7 @@ static void write_vnic(struct end *e)
 	fprintf(ini, "mac = 02:00:00:00:%02x:%02x\n", e->mac[4], e->mac[5]);
 }
 
-static char *write_ini(uint32_t mtu)
+static char *write_ini(void)
 {
 	char *text, spec[200];
 	size_t len;
@@ -116,7 +122,8 @@ static char *write_ini(uint32_t mtu)
 	ini = open_memstream(&text, &len);
 	assert_non_null(ini);
 	end_spec(&lab.port, spec, sizeof(spec));
-	fprintf(ini, "[port up]\ndevice = %s\nmac = " LAB_PORT_MAC "\nmtu = %u\n", spec, mtu);
+	fprintf(ini, "[global]\nmbuf-size = %d\n", ENDS_MBUF_SIZE(lab.mtu));
+	fprintf(ini, "[port up]\ndevice = %s\nmac = " LAB_PORT_MAC "\nmtu = %u\n", spec, lab.mtu);
 	for_all(write_vnic);
 	fclose(ini);
 	return text;
@@ -130,18 +137,23 @@ static bool all_have_carrier(void)
 	return true;
 }
 
-static void start_lab(bool plain, uint32_t mtu)
+static void start_lab(unsigned int port_side, uint32_t mtu)
 {
+	static const enum end_kind kinds[] = {
+		[SIDE_PORT_DEV] = END_DEV,
+		[SIDE_PORT_PLAIN] = END_DEV_PLAIN,
+		[SIDE_PORT_NETDEV] = END_NETDEV,
+	};
 	double end;
 	char *text;
 
 	name_vnics();
-	lab.port_is_plain = plain;
-	lab.port = (struct end){.kind = plain ? END_DEV_PLAIN : END_DEV,
-				.name = "wire",
-				.mac = {2, 0x58, 0, 0, 0, 1}};
-	for_all(end_prepare);
-	text = write_ini(mtu);
+	lab.port_side = port_side;
+	lab.mtu = mtu;
+	lab.port = (struct end){
+		.kind = kinds[port_side], .name = "wire", .mac = {2, 0x58, 0, 0, 0, 1}};
+	for_all(prepare_end);
+	text = write_ini();
 	rig_start(&lab.rig, text);
 	free(text);
 	lab.running = true;
@@ -273,6 +285,20 @@ static uint64_t n_received(const struct end *e)
 	return sum.rx_packets;
 }
 
+/* As `link show -d` has it. */
+static unsigned long n_unsent(const struct end *e)
+{
+	const struct endpoint *ep = e == &lab.port
+					    ? runtime_port(&lab.rig.rt, "up")->wire.endpoint
+					    : runtime_vnic(&lab.rig.rt, e->name)->at.endpoint;
+	char text[400];
+	const char *at;
+
+	endpoint_describe(ep, text, sizeof(text));
+	at = strstr(text, "tx_refused=");
+	return at != NULL ? strtoul(at + strlen("tx_refused="), NULL, 10) : 0;
+}
+
 static void nothing_more(const struct play *p)
 {
 	rig_turn(&lab.rig, 3);
@@ -291,6 +317,7 @@ static void nothing_more(const struct play *p)
 static enum word play(const struct play *p)
 {
 	uint64_t too_long = n_too_long(), received = n_received(p->to);
+	unsigned long unsent = n_unsent(p->to);
 	double end = now_ms() + PATIENCE_MS;
 	enum word w = WORD_UNKNOWN;
 	uint32_t n = 0;
@@ -305,6 +332,8 @@ static enum word play(const struct play *p)
 			w = WORD_FREED;
 		if (n_too_long() != too_long)
 			w = WORD_TOO_LONG;
+		if (n_unsent(p->to) != unsent)
+			w = WORD_UNSENT;
 		if (w == WORD_UNKNOWN && now_ms() > end)
 			fail_play(p, n > 0 ? "segments are missing" : "nothing arrived");
 	}
@@ -314,23 +343,41 @@ static enum word play(const struct play *p)
 
 /* ---- all of them ----------------------------------------------------------------------- */
 
-/*
- * The rule behind the table, from what the ends are: work is done where the receiver can't, and only there.
- */
+static bool is_netdev(enum end_kind kind)
+{
+	return kind == END_TAP || kind == END_NETDEV;
+}
+
+/** Is unfinished work of this frame the receiver's? */
+static bool takes_work(const struct play *p)
+{
+	switch (p->to->kind) {
+	case END_VHOST:
+	case END_TAP:
+		return true;
+	case END_DEV:
+		return !VARIANT_EXT(p->variant);
+	default:
+		return false;
+	}
+}
+
+/* The rule behind the table, from what the ends are: work is done where the receiver can't, and only there. */
 static enum word rule(const struct play *p)
 {
-	bool takes_work = p->to->kind != END_VHOST_PLAIN && p->to->kind != END_DEV_PLAIN &&
-			  (p->to->kind != END_DEV || !VARIANT_EXT(p->variant));
-
+	if (p->traffic == TRAFFIC_OVER && is_netdev(p->from->kind))
+		return WORD_REFUSED;
 	if (p->traffic == TRAFFIC_OVER && p->from != &lab.port)
-		return p->from->kind == END_TAP ? WORD_REFUSED : WORD_TOO_LONG;
+		return WORD_TOO_LONG;
+	if (p->traffic == TRAFFIC_OVER && p->to->kind == END_NETDEV)
+		return WORD_UNSENT;
 	if (p->to->kind == END_NONE)
 		return WORD_FREED;
 	if (!p->unfinished)
 		return WORD_SAME;
 	if (p->mss != 0)
-		return takes_work ? WORD_WHOLE : WORD_CUT;
-	return takes_work ? WORD_PASSED : WORD_COMPLETED;
+		return takes_work(p) ? WORD_WHOLE : WORD_CUT;
+	return takes_work(p) ? WORD_PASSED : WORD_COMPLETED;
 }
 
 static void play_cell(struct play p)
@@ -349,76 +396,84 @@ static void play_cell(struct play p)
 	}
 }
 
-static unsigned int port_side(void)
-{
-	return lab.port_is_plain ? SIDE_PORT_PLAIN : SIDE_PORT_DEV;
-}
-
 static void play_traffic(enum traffic t)
 {
 	for (unsigned int k = 0; k < N_END_KINDS; k++) {
 		struct play p = {.traffic = t, .from = &lab.senders[k], .from_side = k};
 
 		/* The pairs of vnics need but one of the labs. */
-		for (unsigned int to = 0; lab.port_is_plain && to < N_END_KINDS; to++) {
+		for (unsigned int to = 0; lab.port_side == SIDE_PORT_PLAIN && to < N_END_KINDS;
+		     to++) {
 			p.to = &lab.receivers[to];
 			p.to_side = to;
 			if (k != END_NONE)
 				play_cell(p);
 		}
 		p.to = &lab.port;
-		p.to_side = port_side();
+		p.to_side = lab.port_side;
 		if (k != END_NONE)
 			play_cell(p);
 		p.from = &lab.port;
-		p.from_side = port_side();
+		p.from_side = lab.port_side;
 		p.to = &lab.receivers[k];
 		p.to_side = k;
 		play_cell(p);
 	}
 }
 
-static void play_normal(bool plain)
+static void play_normal(unsigned int port)
 {
 	static const enum traffic list[] = {TRAFFIC_TCP, TRAFFIC_UDP, TRAFFIC_SUPER, TRAFFIC_TO_ALL,
 					    TRAFFIC_OVER};
 
-	start_lab(plain, 1500);
+	start_lab(port, 1500);
 	for (size_t i = 0; i < RTE_DIM(list); i++)
 		play_traffic(list[i]);
 	stop_lab();
 }
 
-static void play_jumbo(bool plain)
+static void play_jumbo(unsigned int port)
 {
-	start_lab(plain, 9000);
+	start_lab(port, 9000);
 	play_traffic(TRAFFIC_JUMBO_TCP);
 	play_traffic(TRAFFIC_JUMBO_UDP);
 	stop_lab();
 }
 
-static void port_without_offloads(void **state)
+static void vnics_and_a_port_without_offloads(void **state)
 {
 	(void)state;
-	play_normal(true);
+	play_normal(SIDE_PORT_PLAIN);
 }
 
-static void port_with_offloads(void **state)
+static void a_port_with_offloads(void **state)
 {
 	(void)state;
-	play_normal(false);
+	play_normal(SIDE_PORT_DEV);
 }
 
-static void jumbo_port_without_offloads(void **state)
+static void a_port_on_a_netdev(void **state)
 {
 	(void)state;
-	play_jumbo(true);
+	play_normal(SIDE_PORT_NETDEV);
 }
 
-static void jumbo_port_with_offloads(void **state)
+static void jumbo_vnics_and_a_port_without_offloads(void **state)
 {
 	(void)state;
-	play_jumbo(false);
+	play_jumbo(SIDE_PORT_PLAIN);
+}
+
+static void a_jumbo_port_with_offloads(void **state)
+{
+	(void)state;
+	play_jumbo(SIDE_PORT_DEV);
+}
+
+static void a_jumbo_port_on_a_netdev(void **state)
+{
+	(void)state;
+	play_jumbo(SIDE_PORT_NETDEV);
 }
 
 /* ---- the document ------------------------------------------------------------------------ */
@@ -478,17 +533,24 @@ static int clear(void **state)
 	return 0;
 }
 
+static int setup(void **state)
+{
+	return ends_enter() == 0 ? rig_eal(state) : -1;
+}
+
 static int run(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(port_without_offloads, clear),
-		cmocka_unit_test_teardown(port_with_offloads, clear),
-		cmocka_unit_test_teardown(jumbo_port_without_offloads, clear),
-		cmocka_unit_test_teardown(jumbo_port_with_offloads, clear),
+		cmocka_unit_test_teardown(vnics_and_a_port_without_offloads, clear),
+		cmocka_unit_test_teardown(a_port_with_offloads, clear),
+		cmocka_unit_test_teardown(a_port_on_a_netdev, clear),
+		cmocka_unit_test_teardown(jumbo_vnics_and_a_port_without_offloads, clear),
+		cmocka_unit_test_teardown(a_jumbo_port_with_offloads, clear),
+		cmocka_unit_test_teardown(a_jumbo_port_on_a_netdev, clear),
 		cmocka_unit_test(the_document_is_true),
 	};
 
-	return cmocka_run_group_tests_name("matrix", tests, rig_eal, NULL);
+	return cmocka_run_group_tests_name("matrix", tests, setup, NULL);
 }
 
 /* The tests' process may die; somebody must still remove the namespace. */

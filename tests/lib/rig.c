@@ -104,10 +104,10 @@ static struct conf *load(const char *ini)
 
 void rig_start(struct rig *r, const char *ini)
 {
-	const struct pool_conf pools = {.n_mbufs = 8191, .mbuf_size = 2176};
 	unsigned int lcore = rte_get_main_lcore();
 	struct err err = {0};
 	struct conf *conf = load(ini);
+	const struct pool_conf pools = {.n_mbufs = 8191, .mbuf_size = conf->global.mbuf_size};
 
 	*r = (struct rig){0};
 	make_ends(r, ini);
