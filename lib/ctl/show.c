@@ -58,7 +58,7 @@ static json_t *endpoint_json(const struct endpoint_conf *c, const struct attachm
 	const char *state = reason[0] == '\0' ? "up" : "down";
 	json_t *o =
 		json_pack("{s:s,s:s}", "type", endpoint_type_name(c->type), "target", c->target);
-	char detail[256] = "";
+	char detail[400] = "";
 
 	if (c->netns != NULL)
 		json_object_set_new(o, "netns", json_string(c->netns));
@@ -120,6 +120,22 @@ const char *show_operstate(bool up, bool carrier, bool has_lower)
 	return carrier ? "UP" : has_lower ? "LOWERLAYERDOWN" : "DOWN";
 }
 
+/*
+ * Nobody can tell a guest its MTU but its own side of the socket; where that told more than there
+ * is, the guest's owner learns here why long frames vanish.
+ */
+static void add_mtu_note(json_t *endpoint, const struct vnic_rt *v)
+{
+	const char *detail = json_string_value(json_object_get(endpoint, "detail"));
+
+	if (detail == NULL || v->conf->endpoint.type != ENDPOINT_VHOST || v->at.state.mtu <= v->mtu)
+		return;
+	json_object_set_new(endpoint, "detail",
+			    json_sprintf("%s note=the client's MTU %u is more than the vnic's %u; "
+					 "longer frames may be dropped",
+					 detail, v->at.state.mtu, v->mtu));
+}
+
 json_t *show_link(const struct runtime *rt, const struct vnic_rt *v, const struct show_what *w)
 {
 	const struct vnic_conf *c = v->conf;
@@ -144,6 +160,7 @@ json_t *show_link(const struct runtime *rt, const struct vnic_rt *v, const struc
 			    json_pack("{s:s,s:o}", "info_kind", vnic_type_name(c->type),
 				      "info_data", info_data(v)));
 	json_object_set_new(o, "endpoint", endpoint_json(&c->endpoint, &v->at, reason, w));
+	add_mtu_note(json_object_get(o, "endpoint"), v);
 	if (w->statistics)
 		add_statistics(o, &sum);
 	return o;

@@ -25,11 +25,19 @@ struct plan {
 	uint64_t set;
 };
 
+static bool egress_sums(const struct rte_mbuf *m, uint32_t caps)
+{
+	bool is_v6 = m->ol_flags & RTE_MBUF_F_TX_IPV6;
+	size_t bare = is_v6 ? sizeof(struct rte_ipv6_hdr) : sizeof(struct rte_ipv4_hdr);
+
+	return caps & ENDPOINT_CAP_CSUM && (m->l3_len == bare || caps & ENDPOINT_CAP_IP_OPTS);
+}
+
 static bool egress_cuts(const struct rte_mbuf *m, uint32_t caps)
 {
 	uint32_t tso = m->ol_flags & RTE_MBUF_F_TX_IPV6 ? ENDPOINT_CAP_TSO6 : ENDPOINT_CAP_TSO4;
 
-	return caps & tso && caps & ENDPOINT_CAP_CSUM &&
+	return caps & tso && egress_sums(m, caps) &&
 	       (m->nb_segs == 1 || caps & ENDPOINT_CAP_MULTI_SEGS);
 }
 
@@ -81,7 +89,7 @@ bool offload_is_needed_slow(const struct rte_mbuf *m, uint32_t caps)
 	} else if (m->ol_flags & RTE_MBUF_F_TX_IP_CKSUM) {
 		return true;
 	}
-	if (l4 != 0 && !(caps & ENDPOINT_CAP_CSUM))
+	if (l4 != 0 && !egress_sums(m, caps))
 		return true;
 	if (m->ol_flags & offload_csum_flag && !(caps & ENDPOINT_CAP_CSUM_ANY))
 		return true;
@@ -143,7 +151,7 @@ static int plan_flags(struct plan *p, const struct rte_mbuf *m, uint32_t caps)
 		p->ip_csum = true;
 		p->clear |= RTE_MBUF_F_TX_IP_CKSUM;
 	}
-	if (any_l4 && caps & ENDPOINT_CAP_CSUM) {
+	if (any_l4 && egress_sums(m, caps)) {
 		p->contiguous = egress_writes(caps) ? offload_hdr_len(&p->hdr) : 0;
 		return 0;
 	}

@@ -48,7 +48,7 @@ static inline bool offload_is_needed(const struct rte_mbuf *m, uint32_t caps);
  * Consumes @p m in every case; a frame that is shared stays what it was for its other owners.
  *
  * Left to the egress is what it can finish (super-frames: TSO and CSUM; transport
- * checksums: CSUM). If it then writes pseudo headers into the frame, as every
+ * checksums: CSUM; behind IP options or extension headers: IP_OPTS, too). If it then writes pseudo headers into the frame, as every
  * egress without CSUM_ANY is taken to do, Ethernet to transport header lie in the first
  * segment, unshared. An IPv4 header checksum is always completed here, but in a super-frame that
  * the egress cuts. What is completed has no flags left. The bytes behind the IP packet's own

@@ -43,7 +43,7 @@ struct dev_socket {
 struct __rte_cache_aligned dev_txq {
 	rte_spinlock_t lock;
 	uint64_t
-		refused; /**< frames with work that the driver can't do; who sends: w, any: ro (relaxed) */
+		refused; /**< frames that the driver can't do or carry; who sends: w, any: ro (relaxed) */
 };
 
 struct dev {
@@ -52,7 +52,7 @@ struct dev {
 	/* worker: ro */
 	uint16_t port;
 	bool tx_shared; /**< fewer tx queues than workers */
-	bool finishes; /**< frames with offload work may come */
+	bool looks; /**< before the driver has a frame: offload work may come, or it drops in silence */
 	bool ip_csum; /**< the device computes the IPv4 header's checksum */
 	bool tx_off; /**< nothing may be sent now; main: w (relaxed) */
 	struct dev_txq *txqs;

@@ -84,6 +84,23 @@ static bool finish_ip_csum(struct rte_mbuf *m)
 	return true;
 }
 
+/*
+ * Would af_packet, or the kernel behind its ring, drop it and not tell? The limit is
+ * tpacket_snd()'s: the netdev's MTU behind an Ethernet header, and one tag.
+ */
+static bool is_too_long(const struct dev *d, const struct rte_mbuf *m)
+{
+	uint32_t limit = __atomic_load_n(&d->mtu, __ATOMIC_RELAXED) + RTE_ETHER_HDR_LEN;
+	rte_be16_t copy;
+	const rte_be16_t *type;
+
+	if (likely(m->pkt_len <= limit))
+		return false;
+	type = rte_pktmbuf_read(m, 2 * RTE_ETHER_ADDR_LEN, sizeof(copy), &copy);
+	return m->pkt_len > limit + RTE_VLAN_HLEN || type == NULL ||
+	       *type != rte_cpu_to_be_16(RTE_ETHER_TYPE_VLAN);
+}
+
 /* How many frames from the front are ready for the driver; the one after them is refused. */
 static uint16_t prepare(const struct dev *d, uint16_t queue, struct rte_mbuf **m, uint16_t n)
 {
@@ -91,6 +108,8 @@ static uint16_t prepare(const struct dev *d, uint16_t queue, struct rte_mbuf **m
 	bool work = false;
 
 	for (i = 0; i < n; i++) {
+		if (unlikely(d->n_sockets > 0 && is_too_long(d, m[i])))
+			break;
 		if (likely(!(m[i]->ol_flags & WORK)))
 			continue;
 		work = true;
@@ -104,7 +123,7 @@ static uint16_t send_burst(struct dev *d, uint16_t queue, struct rte_mbuf **m, u
 {
 	uint16_t done = 0;
 
-	if (likely(!d->finishes))
+	if (likely(!d->looks))
 		return rte_eth_tx_burst(d->port, queue, m, n);
 	for (;;) {
 		uint16_t ready = prepare(d, queue, m + done, n - done);

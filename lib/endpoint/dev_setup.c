@@ -109,6 +109,10 @@ static uint32_t caps_of(const struct dev *d, uint64_t offloads)
 	const uint64_t csum = RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
 	uint32_t caps = 0;
 
+	/*
+	 * Never IP_OPTS: drivers' tx_prepare makes the pseudo header's sum of the bare IP header,
+	 * with an extension header's number for the protocol and its length in the length.
+	 */
 	if ((offloads & csum) == csum) {
 		caps |= ENDPOINT_CAP_CSUM;
 		if (offloads & RTE_ETH_TX_OFFLOAD_TCP_TSO)
@@ -284,7 +288,7 @@ int dev_set_mtu(struct endpoint *ep, uint32_t mtu, struct err *err)
 	if (rc == 0)
 		rc = apply_mtu(d, mtu, err);
 	if (rc == 0)
-		d->mtu = mtu;
+		__atomic_store_n(&d->mtu, mtu, __ATOMIC_RELAXED);
 	return rc;
 }
 
@@ -344,7 +348,7 @@ int dev_setup(struct dev *d, const struct endpoint_args *args, struct err *err)
 	if (rc != 0)
 		return rc;
 	d->ep.caps = caps_of(d, conf.txmode.offloads);
-	d->finishes = d->ep.caps & ENDPOINT_CAP_CSUM;
+	d->looks = d->ep.caps & ENDPOINT_CAP_CSUM || d->n_sockets > 0;
 	d->ip_csum = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM;
 	return start(d, args, err);
 }

@@ -39,6 +39,8 @@
 #define ENDPOINT_CAP_MULTI_SEGS (1u << 4) /**< chained mbufs */
 #define ENDPOINT_CAP_SHARED \
 	(1u << 5) /**< mbufs whose reference count is over 1: neither written nor handed on */
+#define ENDPOINT_CAP_IP_OPTS \
+	(1u << 6) /**< CSUM and TSO also behind IPv4 options and IPv6 extension headers */
 
 /** What the endpoint is for; it decides defaults. */
 enum endpoint_role {

@@ -17,7 +17,8 @@ static int none_open(const struct endpoint_args *args, struct endpoint **ep, str
 	}
 	/* Any frame can be freed: whatever work is left in it need not be done first. */
 	none->caps = ENDPOINT_CAP_CSUM | ENDPOINT_CAP_CSUM_ANY | ENDPOINT_CAP_TSO4 |
-		     ENDPOINT_CAP_TSO6 | ENDPOINT_CAP_MULTI_SEGS | ENDPOINT_CAP_SHARED;
+		     ENDPOINT_CAP_TSO6 | ENDPOINT_CAP_MULTI_SEGS | ENDPOINT_CAP_SHARED |
+		     ENDPOINT_CAP_IP_OPTS;
 	none->n_rx_queues = 0;
 	none->n_tx_queues = args->n_tx_queues;
 	*ep = none;

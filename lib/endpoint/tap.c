@@ -167,7 +167,8 @@ static int tap_open(const struct endpoint_args *args, struct endpoint **ep, stru
 	t->ep.n_tx_queues = args->n_tx_queues;
 	t->ep.slow = true;
 	t->ep.caps = ENDPOINT_CAP_CSUM | ENDPOINT_CAP_CSUM_ANY | ENDPOINT_CAP_TSO4 |
-		     ENDPOINT_CAP_TSO6 | ENDPOINT_CAP_MULTI_SEGS | ENDPOINT_CAP_SHARED;
+		     ENDPOINT_CAP_TSO6 | ENDPOINT_CAP_MULTI_SEGS | ENDPOINT_CAP_SHARED |
+		     ENDPOINT_CAP_IP_OPTS;
 	snprintf(t->want.ifname, sizeof(t->want.ifname), "%s", args->conf->target);
 	/* Behind a port's tap is the wire: its netdev is another station than the port. */
 	t->want.mac = args->role == ENDPOINT_PORT ? 0 : args->mac;

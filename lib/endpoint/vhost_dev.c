@@ -102,7 +102,8 @@ static uint32_t caps_of(uint64_t features)
 
 	if (!(features & BIT(VIRTIO_NET_F_GUEST_CSUM)))
 		return caps;
-	caps |= ENDPOINT_CAP_CSUM;
+	/* vhost_io.c keeps librte_vhost from writing pseudo headers of its own. */
+	caps |= ENDPOINT_CAP_CSUM | ENDPOINT_CAP_IP_OPTS;
 	if (features & BIT(VIRTIO_NET_F_GUEST_TSO4))
 		caps |= ENDPOINT_CAP_TSO4;
 	if (features & BIT(VIRTIO_NET_F_GUEST_TSO6))

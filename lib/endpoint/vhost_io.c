@@ -177,7 +177,8 @@ static void fill_ip_checksum(struct rte_mbuf *m)
 
 /*
  * librte_vhost would write a pseudo header's sum into the frame as NICs want it: without
- * the length for a super-frame, with the wrong protocol behind IPv6 extension headers.
+ * the length for a super-frame, with the wrong protocol behind IPv6 extension headers, with
+ * the next address of a source route instead of the last.
  * A guest that passes the frame on would make wrong checksums of that. The right
  * sum is there already; librte_vhost keeps off where the headers go on in another
  * segment, so the Ethernet header gets one of its own.
@@ -215,6 +216,7 @@ static bool make_fit(struct vhost *v, struct rte_mbuf **pm, uint32_t caps)
 	uint64_t f = m->ol_flags;
 	uint64_t l4 = f & RTE_MBUF_F_TX_L4_MASK;
 	uint32_t needs = ENDPOINT_CAP_CSUM;
+	size_t bare;
 
 	if (likely((f & (RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_IP_CKSUM |
 			 offload_csum_flag)) == 0))
@@ -224,8 +226,8 @@ static bool make_fit(struct vhost *v, struct rte_mbuf **pm, uint32_t caps)
 	if ((caps & needs) != needs || (f & offload_csum_flag) || l4 == RTE_MBUF_F_TX_SCTP_CKSUM ||
 	    rte_mbuf_refcnt_read(m) > 1)
 		return false;
-	if ((f & RTE_MBUF_F_TX_TCP_SEG) ||
-	    ((f & RTE_MBUF_F_TX_IPV6) && m->l3_len != sizeof(struct rte_ipv6_hdr)))
+	bare = f & RTE_MBUF_F_TX_IPV6 ? sizeof(struct rte_ipv6_hdr) : sizeof(struct rte_ipv4_hdr);
+	if ((f & RTE_MBUF_F_TX_TCP_SEG) || m->l3_len != bare)
 		return protect_sum(v, pm);
 	return true;
 }

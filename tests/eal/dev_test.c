@@ -538,7 +538,7 @@ static void test_offloads_are_prepared_and_refused_frame_by_frame(void **state)
 
 	(void)state;
 	open_rings();
-	dev_of(rings.a)->finishes = true;
+	dev_of(rings.a)->looks = true;
 	m[0] = make_frame(rings.a->pool, 60, 2);
 	m[1] = tso_frame(rings.a->pool, 64 - 4);
 	m[1]->data_len = m[1]->pkt_len = 60; /* the header is said to end beyond the frame */

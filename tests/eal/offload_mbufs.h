@@ -26,7 +26,7 @@
 #define ROOM	 2048
 #define N_SOURCE 16383
 #define N_TARGET 1023
-#define ALL_CAPS 0x3fu
+#define ALL_CAPS 0x7fu
 
 static struct rte_mempool *source; /* of the frames that come in */
 static struct rte_mempool *target; /* of copies and segments */

@@ -322,6 +322,29 @@ static void test_work_to_the_guest(void **state)
 	front_destroy(&f);
 }
 
+/* Behind a source route the pseudo header has the last address, not the IP header's. */
+static void test_source_route_to_the_guest(void **state)
+{
+	static const uint8_t route[8] = {131, 7, 4, 192, 0, 2, 99, 0};
+	struct endpoint *ep = open_vhost(path_of("s"), plain, 1);
+	struct virtio_net_hdr_mrg_rxbuf h;
+	struct spec s = {.payload = 1000, .ip_opts = 2};
+	struct front f;
+
+	(void)state;
+	start_front(&f, ep, path_of("s"), 1, 2048, FRONT_OFFLOADS);
+	build(&frame, &s);
+	memcpy(frame.bytes + 14 + 20, route, sizeof(route));
+	memcpy(frame.addresses + 4, route + 3, 4);
+	oracle_ip_csum(&frame);
+	put16(frame.bytes + frame_csum_at(&frame), oracle_pseudo(&frame));
+	assert_int_equal(tx_one(ep, 0, with_work(ep, 0)), 1);
+	assert_int_equal(front_receive(&f, 0, &h, bytes, FRAME_MAX), frame.len);
+	assert_memory_equal(bytes, frame.bytes, frame.len);
+	assert_int_equal(h.hdr.flags, VIRTIO_NET_HDR_F_NEEDS_CSUM);
+	front_destroy(&f);
+}
+
 /* A frame that was made fit for the guest's former driver must not reach one that can't complete it. */
 static void test_work_that_the_guest_refused(void **state)
 {
@@ -521,6 +544,7 @@ int main(void)
 		TEST(test_checksum_anywhere),
 		TEST(test_super_frames_from_the_guest),
 		TEST(test_work_to_the_guest),
+		TEST(test_source_route_to_the_guest),
 		TEST(test_work_that_the_guest_refused),
 		TEST(test_queues),
 		TEST(test_notifications),

@@ -104,10 +104,10 @@ static struct conf *load(const char *ini)
 
 void rig_start(struct rig *r, const char *ini)
 {
-	const struct pool_conf pools = {.n_mbufs = 8191, .mbuf_size = 2176};
 	unsigned int lcore = rte_get_main_lcore();
 	struct err err = {0};
 	struct conf *conf = load(ini);
+	const struct pool_conf pools = {.n_mbufs = 8191, .mbuf_size = conf->global.mbuf_size};
 
 	*r = (struct rig){0};
 	make_ends(r, ini);
@@ -154,7 +154,7 @@ void rig_send_mbuf(struct rig *r, const char *name, struct rte_mbuf *m)
 	assert_int_equal(rte_ring_enqueue(end_of(r, name)->in, m), 0);
 }
 
-void rig_send(struct rig *r, const char *name, const void *bytes, size_t len, size_t seg)
+struct rte_mbuf *rig_mbuf(struct rig *r, const void *bytes, size_t len, size_t seg)
 {
 	const uint8_t *from = bytes;
 	struct rte_mbuf *first = NULL, **next = &first;
@@ -175,7 +175,12 @@ void rig_send(struct rig *r, const char *name, const void *bytes, size_t len, si
 		left -= n;
 	} while (left > 0);
 	first->pkt_len = (uint32_t)len;
-	rig_send_mbuf(r, name, first);
+	return first;
+}
+
+void rig_send(struct rig *r, const char *name, const void *bytes, size_t len, size_t seg)
+{
+	rig_send_mbuf(r, name, rig_mbuf(r, bytes, len, seg));
 }
 
 void rig_turn(struct rig *r, unsigned int n)

@@ -41,6 +41,9 @@ int rig_reload(struct rig *r, const char *ini, struct err *err);
 /** Stops, and asserts that every mbuf is back in its pool. */
 void rig_stop(struct rig *r);
 
+/** A frame of @p len bytes, cut into segments of @p seg bytes (0: one). */
+struct rte_mbuf *rig_mbuf(struct rig *r, const void *bytes, size_t len, size_t seg);
+
 /** Puts a frame of @p len bytes into the end @p name, cut into segments of @p seg bytes (0: one). */
 void rig_send(struct rig *r, const char *name, const void *bytes, size_t len, size_t seg);
 

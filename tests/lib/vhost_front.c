@@ -28,6 +28,8 @@ enum {
 	GET_PROTOCOL_FEATURES = 15,
 	SET_PROTOCOL_FEATURES = 16,
 	SET_VRING_ENABLE = 18,
+	SEND_RARP = 19,
+	NET_SET_MTU = 20,
 };
 
 #define RINGS_AT   0x0
@@ -243,6 +245,14 @@ bool front_enable(struct front *f, unsigned int ring, bool on)
 	return put_state(f, SET_VRING_ENABLE, ring, on) && front_ask(f, GET_FEATURES, &sync);
 }
 
+int front_announce(struct front *f, const uint8_t *mac)
+{
+	uint64_t payload = 0;
+
+	memcpy(&payload, mac, 6);
+	return front_message(f, SEND_RARP, &payload, sizeof(payload), -1);
+}
+
 bool front_start(struct front *f, uint64_t wanted)
 {
 	uint64_t protocol;
@@ -250,10 +260,12 @@ bool front_start(struct front *f, uint64_t wanted)
 	f->features = wanted | FRONT_V1 | FRONT_PROTOCOL;
 	if (!front_ask(f, GET_FEATURES, &f->offered) ||
 	    !front_ask(f, GET_PROTOCOL_FEATURES, &protocol) ||
-	    !put_number(f, SET_PROTOCOL_FEATURES, protocol & 1, -1) ||
+	    !put_number(f, SET_PROTOCOL_FEATURES, protocol & (1 | f->protocol), -1) ||
 	    front_message(f, SET_OWNER, NULL, 0, -1) != 0 ||
+	    (f->mtu != 0 && !put_number(f, NET_SET_MTU, f->mtu, -1)) ||
 	    !put_number(f, SET_FEATURES, f->features, -1) || !share_memory(f))
 		return false;
+	f->protocol &= protocol;
 	for (unsigned int i = 0; i < 2 * f->n_pairs; i++)
 		if (!start_ring(f, i))
 			return false;

@@ -18,6 +18,8 @@
 #define FRONT_RING  64 /**< descriptors */
 #define FRONT_SLOTS (FRONT_RING / 2) /**< frames: each has a descriptor for its header */
 
+#define FRONT_P_RARP	 (1ULL << 2) /**< protocol features */
+#define FRONT_P_MTU	 (1ULL << 4)
 #define FRONT_V1	 (1ULL << 32)
 #define FRONT_PROTOCOL	 (1ULL << 30)
 #define FRONT_MRG	 (1ULL << VIRTIO_NET_F_MRG_RXBUF)
@@ -46,6 +48,9 @@ struct front {
 	uint64_t offered, features;
 	unsigned int n_pairs;
 	uint32_t rx_len; /**< bytes of each receive buffer, header included */
+	uint64_t
+		protocol; /**< protocol features to negotiate besides MQ; tells if they were offered */
+	uint16_t mtu; /**< to tell before the rings start; 0: none */
 	struct front_ring rings[2 * FRONT_PAIRS]; /**< even: received on; odd: sent on */
 };
 
@@ -71,6 +76,8 @@ bool front_ask(struct front *f, uint32_t request, uint64_t *answer);
 /** Negotiates the features @p wanted (what wasn't offered included) and starts all rings; false: it was closed. */
 bool front_start(struct front *f, uint64_t wanted);
 bool front_enable(struct front *f, unsigned int ring, bool on);
+/** Asks the back end to announce @p mac on the guest's behalf, as after a migration. 0 or -errno. */
+int front_announce(struct front *f, const uint8_t *mac);
 /** GET_VRING_BASE of all rings: the driver goes. */
 bool front_stop(struct front *f);
 
