@@ -72,10 +72,11 @@ class Station:
         s.bind((self.device, protocol))
         return s
 
-    def send(self, data):
-        """None, or the name of the error that the sender got."""
+    def send(self, data, protocol=0):
+        """None, or the name of the error that the sender got. Not every driver finds the
+        @protocol in the frame by itself: ipvlan needs to be told."""
         try:
-            self._sender.send(data)
+            self._sender.sendto(data, (self.device, protocol))
         except OSError as e:
             return errno.errorcode.get(e.errno, str(e.errno))
         return None

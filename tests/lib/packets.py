@@ -9,7 +9,7 @@ Names of addresses are those of tests/data/ipvlan-symbols.tsv; an address may be
     ip6(src,dst[,hl= ver= plen= nh=])   hbh()   frag6([off= mf= id=])
     udp(sport,dport[,len=payload])   icmp4|icmp6(type,code[,len=payload])
     icmp4err|icmp6err(type,code,quoted src,quoted dst[,mtu=])
-    arp(req|rep,sha,spa,tha,tpa)   ns|na(target[,ll=][,flags=])   rs([ll=])   ra()   igmp(group)
+    arp(req|rep,sha,spa,tha,tpa)   ns|na(target[,ll=][,flags=])   rs([ll=])   ra([prefix=])   igmp(group)
     raw(n)   exp()   pause()   lldp()
 
 Lengths, checksums and types are right unless said otherwise. Payloads repeat the case's id, so that
@@ -260,10 +260,14 @@ class _Builder:
     def rs(self, layer, _data, _inner):
         return self._icmp6(133, 0, bytes(4) + self._link_option(layer, 1))
 
-    def ra(self, _layer, _data, _inner):
+    def ra(self, layer, _data, _inner):
         # Hop limit 64, no lifetime: nobody takes it for a router. An MTU option as content.
-        return self._icmp6(134, 0, struct.pack("!BBHII", 64, 0, 0, 0, 0)
-                           + struct.pack("!BBHI", 5, 1, 0, 1500))
+        body = struct.pack("!BBHIIBBHI", 64, 0, 0, 0, 0, 5, 1, 0, 1500)
+        if "prefix" in layer.options:
+            # On-link, and to make addresses of.
+            body += (struct.pack("!BBBBIII", 3, 4, 64, 0xc0, 3600, 3600, 0)
+                     + address(layer.options["prefix"]))
+        return self._icmp6(134, 0, body)
 
 
 def build(text, label="frame"):

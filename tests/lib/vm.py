@@ -149,10 +149,11 @@ class Inside:
 
 
 class Machine:
-    """One virtual machine. @devices: QEMU arguments of its NICs; @extra: fills its Archive."""
+    """One virtual machine. @devices: QEMU arguments of its NICs; @extra: fills its Archive;
+    @modules: those that it loads, virtio_console among them."""
 
     def __init__(self, name, devices=(), memory=256, cpus=1, append="", model="pc",
-                 extra=None, ns=None, ready=True):
+                 extra=None, ns=None, ready=True, modules=vmimage.MODULES):
         kernel = need()
         self.name = name
         self.directory = tempfile.mkdtemp(prefix=f"vnic-vm-{os.getpid()}-")
@@ -162,15 +163,15 @@ class Machine:
         self._number = 0
         _live.append(self)
         try:
-            self._start(kernel, devices, memory, cpus, append, model, extra, ns)
+            self._start(kernel, devices, memory, cpus, append, model, extra, ns, modules)
             if ready:
                 self.await_ready()
         except BaseException:
             self.stop()
             raise
 
-    def _start(self, kernel, devices, memory, cpus, append, model, extra, ns):
-        archive = vmimage.initramfs(kernel)
+    def _start(self, kernel, devices, memory, cpus, append, model, extra, ns, modules):
+        archive = vmimage.initramfs(kernel, modules=modules)
         if extra:
             extra(archive)
         initrd = os.path.join(self.directory, "initrd")

@@ -26,6 +26,8 @@ CACHE = os.environ.get("DPDK_VNIC_CACHE", "/var/cache/dpdk-vnic-tests")
 # Debian has these as modules; what they need in turn is found in them.
 MODULES = ("virtio_pci", "virtio_console", "virtio_net", "e1000", "tun", "8021q", "vfio_pci",
            "vfio_iommu_type1", "uio_pci_generic")
+# What machines may ask for: Linux's own vnics and what they stand on.
+MORE_MODULES = ("ipvlan", "ipvtap", "macvlan", "veth", "dummy", "bridge", "bonding")
 PROGRAMS = ("busybox", "ip", "ping", "ethtool", "iperf3")
 _SUFFIX = re.compile(r"\.ko(\.xz|\.gz)?$")
 
@@ -70,8 +72,8 @@ def kernel():
 
 
 def _selection():
-    """Stands for MODULES in a cached directory's name, which holds no other modules."""
-    return hashlib.sha256(" ".join(MODULES).encode()).hexdigest()[:8]
+    """Stands for the modules in a cached directory's name, which holds no others."""
+    return hashlib.sha256(" ".join(MODULES + MORE_MODULES).encode()).hexdigest()[:8]
 
 
 def _fetch():
@@ -90,7 +92,7 @@ def _fetch():
         ready = os.path.join(work, "ready")
         os.makedirs(os.path.join(ready, "modules"))
         _unpack(deb, ready)
-        wanted = Kernel(ready).modules()
+        wanted = Kernel(ready).modules(MODULES + MORE_MODULES)
         for path in glob.glob(os.path.join(ready, "modules", "*.ko")):
             if path not in wanted:
                 os.unlink(path)
@@ -246,13 +248,13 @@ done
 """
 
 
-def initramfs(boot_kernel, programs=PROGRAMS):
+def initramfs(boot_kernel, programs=PROGRAMS, modules=MODULES):
     """The Archive of a machine with @programs; callers add theirs."""
     archive = Archive()
     for path in ("proc", "sys", "dev", "tmp", "run", "var/run"):
         archive.directory(path)
     archive.device("/dev/console", 5, 1)
-    order = boot_kernel.modules()
+    order = boot_kernel.modules(modules)
     for path in order:
         archive.copy(path, "/modules/" + os.path.basename(path))
     archive.file("/modules/order",
