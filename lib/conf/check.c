@@ -76,7 +76,8 @@ static void check_mac(struct load *ld, struct vnic_draft *d)
 	if (!d->v.mac_given || load_entry_is_bad(ld, s, "mac"))
 		return;
 	if (is_ipvlan(d))
-		load_bad_key(ld, s, "mac", EINVAL, "an %s vnic has its port's MAC address",
+		load_bad_key(ld, s, "mac", EOPNOTSUPP,
+			     "an %s vnic has its port's MAC address (EOPNOTSUPP)",
 			     vnic_type_name(d->v.type));
 	else if (d->v.mode == MODE_PASSTHRU)
 		load_bad_key(ld, s, "mac", EINVAL,

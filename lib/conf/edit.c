@@ -154,12 +154,14 @@ static int check_name(const struct editing *ed, const struct edit *e, struct err
 static int check_names(const struct editing *ed, const struct edit *edits, size_t n,
 		       struct err *err)
 {
+	struct names *seen = names_create(ed->ld.scratch); /* all vnics of a port may be edited */
+
 	for (size_t i = 0; i < n; i++) {
 		int rc = check_name(ed, &edits[i], err);
 
 		if (rc != 0)
 			return rc;
-		if (find_edit(edits, i, edits[i].kind == EDIT_PORT, edits[i].name) != NULL)
+		if (names_add(seen, edits[i].kind == EDIT_PORT, edits[i].name, 0) != NULL)
 			return err_set(err, EEXIST, "\"%s\" is there twice (EEXIST)",
 				       edits[i].name);
 	}

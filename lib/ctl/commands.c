@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "conf/copy.h"
+#include "conf/words.h"
 #include "ctl/commands_link.h"
 #include "ctl/methods.h"
 
@@ -76,9 +77,12 @@ static const char *mac_owner(const struct runtime *rt, const struct vnic_conf *v
 int command_check_mac(const struct runtime *rt, const struct vnic_conf *v, uint64_t mac,
 		      struct err *err)
 {
-	const char *kind, *owner = mac_owner(rt, v, mac, &kind);
+	const char *kind, *owner = NULL;
 	char text[MAC_STR_LEN];
 
+	/* All ipvlan vnics share one, their port's. */
+	if (!vnic_is_ipvlan(v->type))
+		owner = mac_owner(rt, v, mac, &kind);
 	if (owner == NULL)
 		return 0;
 	return err_set(err, EADDRINUSE, "vnic %s: MAC address %s is that of %s %s (EADDRINUSE)",
@@ -116,6 +120,31 @@ static int read_peer(const json_t *params, struct settings *set, const char **na
 	return rc != 0 ? rc : params_settings(peer, *name, NULL, set, err);
 }
 
+/*
+ * Mode and flag of ipvlan are the port's. A vnic that names none takes them over: the kernel
+ * does so with the flag (IV-621), and has the mode of all become l3 (IV-620).
+ */
+static void follow_port(struct command *c, const char *type, const char *link)
+{
+	const struct conf *conf = c->rt->conf;
+	int value;
+
+	if (type == NULL || link == NULL || !words_find(words_vnic_type, type, &value) ||
+	    !vnic_is_ipvlan((enum vnic_type)value))
+		return;
+	for (size_t i = 0; i < conf->n_vnics; i++) {
+		const struct vnic_conf *v = &conf->vnics[i];
+
+		if (!vnic_is_ipvlan(v->type) || strcmp(v->port, link) != 0)
+			continue;
+		if (!is_asked(&c->asked, "mode"))
+			settings_put(&c->asked, "mode", vnic_mode_name(v->mode));
+		if (!is_asked(&c->asked, "flags") && v->flags != 0)
+			settings_put(&c->asked, "flags", ipvlan_flag_name(v->flags));
+		return;
+	}
+}
+
 static int read_new(struct command *c, const json_t *params, const char **name)
 {
 	static const char *const known[] = {"name", "type", "link", "peer", PARAMS_OF_A_VNIC, NULL};
@@ -134,6 +163,7 @@ static int read_new(struct command *c, const json_t *params, const char **name)
 		return rc;
 	settings_put(&c->asked, "type", type);
 	settings_put(&c->asked, "port", link);
+	follow_port(c, type, link);
 	mode = settings_get(&c->asked, "mode");
 	/* It has its port's, whatever was said (MV-520). */
 	if (mode != NULL && strcmp(mode, "passthru") == 0)

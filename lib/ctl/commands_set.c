@@ -210,6 +210,28 @@ static struct wish owners_wish(const struct command *c, const struct vnic_rt *v,
 	return w;
 }
 
+/* ---- ipvlan's siblings ---- */
+
+/* Mode and flag are the port's: one edit for each other ipvlan vnic of @p v 's port (IV-624). */
+static size_t edit_siblings(struct command *c, const struct vnic_conf *v, struct edit *edits)
+{
+	const struct conf *conf = c->rt->conf;
+	struct setting *both = arena_alloc(c->scratch, 2 * sizeof(*both));
+	size_t n_both = 0, n = 0;
+
+	for (size_t i = 0; i < c->asked.n && vnic_is_ipvlan(v->type); i++)
+		if (strcmp(c->asked.list[i].key, "mode") == 0 ||
+		    strcmp(c->asked.list[i].key, "flags") == 0)
+			both[n_both++] = c->asked.list[i];
+	for (size_t i = 0; i < conf->n_vnics && n_both > 0; i++) {
+		const struct vnic_conf *x = &conf->vnics[i];
+
+		if (vnic_is_ipvlan(x->type) && strcmp(x->port, v->port) == 0 && x != v)
+			edits[n++] = (struct edit){EDIT_VNIC, x->name, both, n_both};
+	}
+	return n;
+}
+
 /* ---- all of it ---- */
 
 /* The settings are right: carries them out, all or nothing. */
@@ -242,7 +264,7 @@ static int set_all(struct command *c, struct vnic_rt *v, struct conf *new, uint6
 static int set(struct command *c, struct vnic_rt *v, const json_t *params)
 {
 	const struct vnic_conf *old = v->conf;
-	struct edit edit = {.kind = EDIT_VNIC, .name = old->name};
+	struct edit *edits = arena_alloc(c->scratch, (c->rt->conf->n_vnics + 1) * sizeof(*edits));
 	struct conf *new;
 	uint64_t port_mac = 0;
 	int rc = change_mode(c, old);
@@ -254,9 +276,8 @@ static int set(struct command *c, struct vnic_rt *v, const json_t *params)
 	if (rc != 0)
 		return rc;
 	new = conf_copy(c->rt->conf, 0, NULL, 0);
-	edit.list = c->asked.list;
-	edit.n = c->asked.n;
-	rc = edit_apply(new, &edit, 1, c->err);
+	edits[0] = (struct edit){EDIT_VNIC, old->name, c->asked.list, c->asked.n};
+	rc = edit_apply(new, edits, 1 + edit_siblings(c, old, &edits[1]), c->err);
 	if (rc == 0)
 		rc = check_addresses(c, v, conf_vnic(new, old->name));
 	if (rc == 0 && is_asked(&c->asked, "mtu"))
