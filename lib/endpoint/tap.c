@@ -105,7 +105,7 @@ static void tap_close(struct endpoint *ep)
 	free(t->want.addresses);
 	free(t->groups);
 	free(t->gather);
-	tap_addrs_clear(&t->addrs);
+	tap_addrs_free(&t->addrs);
 	endpoint_free(ep);
 }
 
@@ -337,7 +337,7 @@ static void tap_get_state(const struct endpoint *ep, struct endpoint_state *stat
 		.noarp = t->link.noarp,
 		.addresses_known = t->addrs_known,
 		.n_addresses = t->addrs.n_told,
-		.addresses = t->addrs.told,
+		.addresses = tap_addrs_show(&tap_of((struct endpoint *)(uintptr_t)ep)->addrs),
 	};
 	if (ep->role == ENDPOINT_PORT)
 		state->carrier = state->present && state->up;

@@ -260,6 +260,10 @@ static bool tell(struct tap_addrs *s)
 	s->told = s->spare;
 	s->cap_told = s->cap_spare;
 	s->n_told = n;
+	if (list == s->shown) {
+		list = NULL;
+		cap = 0;
+	}
 	s->spare = list;
 	s->cap_spare = cap;
 	return true;
@@ -312,13 +316,30 @@ bool tap_addrs_has(const struct tap_addrs *s, const struct ip_addr *ip)
 	return false;
 }
 
+const struct ip_addr *tap_addrs_show(struct tap_addrs *s)
+{
+	if (s->shown != s->told)
+		free(s->shown);
+	s->shown = s->told;
+	return s->told;
+}
+
 void tap_addrs_clear(struct tap_addrs *s)
 {
-	free(s->told);
+	struct ip_addr *shown = s->shown;
+
+	if (s->told != shown)
+		free(s->told);
 	free(s->spare);
 	free(s->all);
 	free(s->merged);
 	free(s->dumped);
 	free(s->news);
-	*s = (struct tap_addrs){0};
+	*s = (struct tap_addrs){.shown = shown};
+}
+
+void tap_addrs_free(struct tap_addrs *s)
+{
+	tap_addrs_clear(s);
+	tap_addrs_show(s);
 }

@@ -46,9 +46,10 @@ struct tap_addr_news {
 
 /** All zero: empty. */
 struct tap_addrs {
-	struct ip_addr *told; /**< sorted, each once: what is shown, until settled again */
+	struct ip_addr *told; /**< sorted, each once; until settled again */
 	size_t n_told;
 	/* Ours. */
+	struct ip_addr *shown; /**< handed out last; `told` or what it was then */
 	struct ip_addr *spare;
 	struct tap_addr *all, *merged, *dumped;
 	struct tap_addr_news *news;
@@ -95,7 +96,15 @@ bool tap_addrs_take_loss(struct tap_addrs *s);
 /** As of the last tap_addrs_settle(). */
 bool tap_addrs_has(const struct tap_addrs *s, const struct ip_addr *ip);
 
-/** Empties it and gives its memory back. */
+/**
+ * s->told, for who reads it later: whatever becomes of the list, that memory stays as it is until the
+ * next tap_addrs_show().
+ */
+const struct ip_addr *tap_addrs_show(struct tap_addrs *s);
+
+/** Empties it and gives its memory back, but for what is shown. */
 void tap_addrs_clear(struct tap_addrs *s);
+/** And that, too. */
+void tap_addrs_free(struct tap_addrs *s);
 
 #endif /* ENDPOINT_TAP_ADDRS_H */

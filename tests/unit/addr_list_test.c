@@ -202,6 +202,32 @@ static void test_a_dump_replaces_and_events_know_better(void **state)
 	tap_addrs_clear(&s);
 }
 
+/* Who was shown a list reads it later, whatever happens meanwhile. */
+static void test_what_was_shown_stays(void **state)
+{
+	struct tap_addrs s = {0};
+	const struct ip_addr *shown;
+
+	(void)state;
+	note(&s, "10.0.0.1", 24, false);
+	tap_addrs_settle(&s);
+	shown = tap_addrs_show(&s);
+	for (uint8_t i = 2; i < 20; i++) {
+		struct tap_addr a = {.ip = ip_addr_add(ip("10.0.0.0"), i), .len = 24};
+
+		tap_addrs_note(&s, &a, false);
+		if (i == 2)
+			note(&s, "10.0.0.1", 24, true);
+		assert_true(tap_addrs_settle(&s));
+		assert_int_equal(ip_addr_cmp(shown, (struct ip_addr[]){ip("10.0.0.1")}), 0);
+	}
+	shown = tap_addrs_show(&s);
+	tap_addrs_clear(&s);
+	assert_int_equal(ip_addr_cmp(shown, (struct ip_addr[]){ip("10.0.0.2")}), 0);
+	assert_null(tap_addrs_show(&s));
+	tap_addrs_free(&s);
+}
+
 static struct tap_addr numbered(uint32_t i)
 {
 	return (struct tap_addr){.ip = ip_addr_add(ip("10.0.0.0"), i), .len = 32};
@@ -288,6 +314,7 @@ int main(void)
 		cmocka_unit_test(test_link_local_of_an_ipvlan_slave),
 		cmocka_unit_test(test_sorted_and_each_once),
 		cmocka_unit_test(test_a_dump_replaces_and_events_know_better),
+		cmocka_unit_test(test_what_was_shown_stays),
 		cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_random_events_and_dumps),
 	};
