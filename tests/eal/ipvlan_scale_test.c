@@ -115,10 +115,10 @@ static void test_changes(void **state)
 {
 	static const char less[] =
 		PORT MANY(63, "10.1.0.0", "10.1.3.255", "2001:db8::", "2001:db8::3ff");
-	static const char other[] = PORT MANY(
-		63, "10.1.0.0", "10.1.3.255",
-		"2001:db8::", "2001:db8::3ff") "[vnic w]\ntype = ipvlan\nport = eth0\nmode = "
-					       "l2\naddress = 10.1.252.0-10.1.255.255\n";
+	static const char other[] =
+		PORT MANY(63, "10.1.0.0", "10.1.3.255", "2001:db8::",
+			  "2001:db8::3ff") "[vnic w]\ntype = ipvlan\nport = eth0\nmode = "
+					   "l2\naddress = 10.1.252.0-10.1.255.255\n";
 	static const char moved[] =
 		PORT MANY(64, "10.1.4.0", "10.1.7.255", "2001:db8::400", "2001:db8::7ff");
 	struct rig *r = calloc(1, sizeof(*r));
