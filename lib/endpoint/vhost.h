@@ -8,6 +8,8 @@
  *   vhost_memory.c  what if a front end takes its memory back
  *   vhost_pool.c    how many mbufs one burst of a guest may take
  *   vhost_socket.c  the socket's file, and the sockets of connections
+ *   vhost_room.c    how many of those librte_vhost can watch
+ *   vhost_wake.c    having it notice new ones at once
  *
  * Threads: main; workers; and librte_vhost's own (one for all sockets' events, one
  * that connects), whose callbacks wait for nobody but a worker in the middle of a
@@ -29,6 +31,8 @@
 /** Pairs of rings that a guest can have; librte_vhost's own limit. */
 #define VHOST_MAX_PAIRS 128
 #define VHOST_WORDS	(VHOST_MAX_PAIRS / 64)
+/** Listening sockets and connections, together, that librte_vhost can watch (vhost_room.c). */
+#define VHOST_ROOM 1016
 /** The longest frame taken from a guest: 64 KiB of IP behind an Ethernet header with tags. */
 #define VHOST_MAX_FRAME (65536 + 128)
 
@@ -45,6 +49,7 @@ enum vhost_phase {
 	VHOST_CONNECTED, /**< the guest's driver isn't ready */
 	VHOST_RUNNING,
 	VHOST_GONE, /**< the last client went away */
+	VHOST_FULL, /**< the last client was sent away: VHOST_ROOM is exhausted */
 };
 
 /** What callbacks know and main tells. */
@@ -78,6 +83,7 @@ struct vhost {
 	bool client;
 	bool registered; /**< with librte_vhost */
 	bool listed; /**< where callbacks find it */
+	bool has_room; /**< counted in vhost_room.c */
 	uint64_t offered; /**< features; constant once registered */
 	struct vhost_facts told; /**< as of the last refresh */
 
@@ -160,5 +166,29 @@ bool vhost_socket_is_alive(int fd, const char *path, bool client);
  * that reads them all would wait for it for ever. -1 is fine.
  */
 void vhost_socket_limit(int fd);
+
+/* ---- vhost_room.c ---------------------------------------------------------------- */
+
+/** Takes a place for @p v's listening socket; 0 or -ENOSPC with @p err. Main. */
+int vhost_room_listen(struct vhost *v, struct err *err);
+
+/** A connection takes a place; false: there is none. librte_vhost's threads. */
+bool vhost_room_enter(const struct vhost *v, int vid);
+/** It ended; harmless where it had none. */
+void vhost_room_leave(int vid);
+
+/** @p v's socket and connections are gone. Main. */
+void vhost_room_close(struct vhost *v);
+
+/* ---- vhost_wake.c: main ------------------------------------------------------------ */
+
+/** Has librte_vhost hear a socket that was added just now, instead of up to a second later. */
+void vhost_wake(void);
+
+/** Waits until its thread has gone through all that happened so far; a second at most a round. */
+void vhost_wake_wait(void);
+
+/** When no socket is left. */
+void vhost_wake_close(void);
 
 #endif /* ENDPOINT_VHOST_H */

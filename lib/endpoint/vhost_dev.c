@@ -157,6 +157,14 @@ static void drop_vid(struct vhost *v, int vid)
 				    __ATOMIC_RELAXED);
 }
 
+static void set_connection(struct vhost *v, int vid, int fd)
+{
+	pthread_mutex_lock(&v->lock);
+	v->conn_vid = vid;
+	v->conn_fd = fd;
+	pthread_mutex_unlock(&v->lock);
+}
+
 static int on_connect(int vid)
 {
 	char path[PATH_MAX];
@@ -180,6 +188,11 @@ static int on_connect(int vid)
 	}
 	if (old >= 0)
 		drop_vid(v, old);
+	if (!vhost_room_enter(v, vid)) {
+		set_connection(v, -1, -1);
+		tell(v, VHOST_FULL);
+		return -1;
+	}
 	fd = vhost_socket_find(v->path, v->client, old_fd);
 	vhost_socket_limit(fd);
 	pthread_mutex_lock(&v->lock);
@@ -199,13 +212,11 @@ static void on_disconnect(int vid)
 {
 	struct vhost *v = find_vid(vid);
 
+	vhost_room_leave(vid);
 	if (v == NULL)
 		return;
 	drop_vid(v, vid);
-	pthread_mutex_lock(&v->lock);
-	v->conn_vid = -1;
-	v->conn_fd = -1;
-	pthread_mutex_unlock(&v->lock);
+	set_connection(v, -1, -1);
 	tell(v, VHOST_GONE);
 }
 
@@ -338,6 +349,8 @@ static int start(struct vhost *v, const struct endpoint_conf *conf, uid_t uid, g
 		return err_set(err, v->client ? EIO : EADDRINUSE, "vhost %s: can't %s there (%s)",
 			       v->path, v->client ? "connect" : "listen",
 			       "too many sockets, or no right to the folder");
+	if (!v->client)
+		vhost_wake();
 	if (!v->client && (uid != (uid_t)-1 || gid != (gid_t)-1) && chown(v->path, uid, gid) != 0)
 		return err_set(err, errno, "vhost %s: owner: %s", v->path, strerror(errno));
 	return 0;
@@ -378,10 +391,14 @@ int vhost_dev_register(struct vhost *v, const struct endpoint_conf *conf, struct
 		return -err->code;
 	if (v->client)
 		flags |= RTE_VHOST_USER_CLIENT;
-	if (rte_vhost_driver_register(v->path, flags) != 0)
+	if (vhost_room_listen(v, err) != 0)
+		return -err->code;
+	if (rte_vhost_driver_register(v->path, flags) != 0) {
+		vhost_room_close(v);
 		return err_set(err, ENOSPC,
 			       "vhost %s: librte_vhost has no room for it (%d sockets)", v->path,
 			       RTE_MAX_VHOST_DEVICE);
+	}
 	if (set_up(v, conf, uid, gid, err) != 0) {
 		vhost_dev_unregister(v);
 		return -err->code;
@@ -391,15 +408,24 @@ int vhost_dev_register(struct vhost *v, const struct endpoint_conf *conf, struct
 
 void vhost_dev_unregister(struct vhost *v)
 {
+	bool is_last;
+
 	if (!v->registered)
 		return;
 	rte_vhost_driver_unregister(v->path);
 	v->registered = false;
+	vhost_room_close(v);
 	pthread_mutex_lock(&list_lock);
 	if (v->listed)
 		LIST_REMOVE(v, next);
 	v->listed = false;
+	is_last = LIST_EMPTY(&list);
 	pthread_mutex_unlock(&list_lock);
+	/* What it was told to forget it forgets when it looks next. */
+	if (is_last)
+		vhost_wake_close();
+	else if (!v->client)
+		vhost_wake();
 	/* It told nothing of the connection's end. */
 	if (v->conn_vid >= 0)
 		drop_vid(v, v->conn_vid);

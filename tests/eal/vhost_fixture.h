@@ -26,12 +26,13 @@
 
 #include "endpoint/csum_field.h"
 #include "endpoint/endpoint.h"
+#include "endpoint/vhost.h"
 #include "offload_frames.h"
 #include "vhost_front.h"
 
 #define N_MBUFS	  8191
 #define FOLLOW_MS 1000
-#define MAX_EPS	  600
+#define MAX_EPS	  1100
 
 static struct {
 	char dir[64];

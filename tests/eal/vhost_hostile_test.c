@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Guests and front ends that lie, die or stall: nobody else notices, nothing is lost, and
- * who comes to his senses is served again. And many of them at once.
+ * who comes to his senses is served again.
  */
 #include <pthread.h>
 
@@ -317,8 +317,6 @@ static void test_half_a_message(void **state)
 
 	(void)state;
 	(void)stuck;
-	/* A new socket is heard when librte_vhost's poll() ends, within a second: not our subject. */
-	usleep(1100000);
 	for (size_t i = 0; i < RTE_DIM(parts); i++) {
 		struct front half, f;
 		double start;
@@ -403,51 +401,6 @@ static void test_memory_taken_away(void **state)
 	front_destroy(&f);
 }
 
-/* ---- many --------------------------------------------------------------------------------------- */
-
-#define MANY 500
-
-static void test_many(void **state)
-{
-	static struct front fronts[MANY];
-	static struct endpoint *eps[MANY];
-	uint64_t start, idle, unconnected;
-	struct rte_mbuf *m[32];
-	char name[16];
-	double t = now_ms();
-
-	(void)state;
-	for (unsigned int i = 0; i < MANY; i++) {
-		snprintf(name, sizeof(name), "m%u", i);
-		eps[i] = open_vhost(path_of(name), plain, 1);
-	}
-	start = rte_rdtsc();
-	for (unsigned int i = 0; i < 100 * MANY; i++)
-		assert_int_equal(endpoint_rx(eps[i % MANY], 0, m, 32), 0);
-	unconnected = (rte_rdtsc() - start) / (100 * MANY);
-	for (unsigned int i = 0; i < MANY; i++) {
-		snprintf(name, sizeof(name), "m%u", i);
-		start_front(&fronts[i], eps[i], path_of(name), 1, 2048, 0);
-	}
-	print_message("# %d vhost vnics opened and connected in %.0f ms\n", MANY, now_ms() - t);
-	for (unsigned int i = 0; i < MANY; i++)
-		endpoint_rx(eps[i], 0, m, 32);
-	start = rte_rdtsc();
-	for (unsigned int i = 0; i < 100 * MANY; i++)
-		assert_int_equal(endpoint_rx(eps[i % MANY], 0, m, 32), 0);
-	idle = (rte_rdtsc() - start) / (100 * MANY);
-	print_message("# cycles a poll: %lu not connected, %lu connected and idle\n", unconnected,
-		      idle);
-	for (unsigned int i = 0; i < MANY; i++)
-		assert_works(eps[i], &fronts[i]);
-	for (unsigned int i = 0; i < MANY; i++)
-		front_destroy(&fronts[i]);
-	t = now_ms();
-	for (unsigned int i = 0; i < MANY; i++)
-		close_vhost(eps[i]);
-	print_message("# %d closed in %.0f ms\n", MANY, now_ms() - t);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -456,7 +409,7 @@ int main(void)
 		TEST(test_giant_frames),      TEST(test_100_connections),
 		TEST(test_second_client),     TEST(test_death_in_mid_burst),
 		TEST(test_half_a_message),    TEST(test_junk_messages),
-		TEST(test_memory_taken_away), TEST(test_many),
+		TEST(test_memory_taken_away),
 	};
 
 	return cmocka_run_group_tests_name("vhost_hostile", tests, group_setup, group_teardown);
