@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "vhost_front.h"
+#include "vhost_front_packed.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -211,8 +212,19 @@ static uint64_t where(const struct front *f, const void *p)
 	return (uint64_t)((const uint8_t *)p - f->mem);
 }
 
+static bool is_packed(const struct front *f)
+{
+	return f->features & FRONT_PACKED;
+}
+
 static void post(struct front *f, struct front_ring *r, uint16_t i)
 {
+	if (is_packed(f)) {
+		packed_desc(r, r->at, where(f, r->slots + i * f->slot_len), f->rx_len,
+			    VRING_DESC_F_WRITE, i);
+		packed_chain(r, r->at);
+		return;
+	}
 	r->desc[i] = (struct vring_desc){where(f, r->slots + i * f->slot_len), f->rx_len,
 					 VRING_DESC_F_WRITE, 0};
 	r->avail->ring[r->avail->idx % FRONT_RING] = i;
@@ -230,9 +242,12 @@ static bool start_ring(struct front *f, unsigned int i)
 	memset(r->desc, 0, RING_BYTES);
 	r->seen = 0;
 	r->filled = 0;
+	r->done = 0;
+	packed_reset(r);
 	for (uint16_t d = 0; i % 2 == 0 && d < FRONT_RING; d++)
 		post(f, r, d);
-	return put_state(f, SET_VRING_NUM, i, FRONT_RING) && put_state(f, SET_VRING_BASE, i, 0) &&
+	return put_state(f, SET_VRING_NUM, i, FRONT_RING) &&
+	       put_state(f, SET_VRING_BASE, i, is_packed(f) ? PACKED_BASE : 0) &&
 	       front_message(f, SET_VRING_ADDR, &addr, sizeof(addr), -1) == 0 &&
 	       put_number(f, SET_VRING_KICK, i, r->kick) &&
 	       put_number(f, SET_VRING_CALL, i, r->call);
@@ -287,19 +302,59 @@ bool front_stop(struct front *f)
 
 /* ---- frames --------------------------------------------------------------------------- */
 
+bool front_wants_kicks(const struct front *f, unsigned int ring)
+{
+	const struct front_ring *r = &f->rings[ring];
+
+	if (is_packed(f))
+		return r->device_event->flags != VRING_PACKED_EVENT_FLAG_DISABLE;
+	return !(r->used->flags & VRING_USED_F_NO_NOTIFY);
+}
+
+void front_want_calls(struct front *f, unsigned int ring, bool on)
+{
+	struct front_ring *r = &f->rings[ring];
+
+	if (is_packed(f))
+		r->driver_event->flags =
+			on ? VRING_PACKED_EVENT_FLAG_ENABLE : VRING_PACKED_EVENT_FLAG_DISABLE;
+	else
+		r->avail->flags = on ? 0 : VRING_AVAIL_F_NO_INTERRUPT;
+}
+
 void front_desc(struct front *f, unsigned int ring, uint16_t i, uint64_t addr, uint32_t len,
 		uint16_t flags, uint16_t next)
 {
-	f->rings[ring].desc[i] = (struct vring_desc){addr, len, flags, next};
+	if (is_packed(f))
+		packed_desc(&f->rings[ring], i, addr, len, flags, i);
+	else
+		f->rings[ring].desc[i] = (struct vring_desc){addr, len, flags, next};
 }
 
 void front_head(struct front *f, unsigned int ring, uint16_t head)
 {
 	struct front_ring *r = &f->rings[ring];
 
+	r->filled++;
+	if (is_packed(f)) {
+		packed_chain(r, head);
+		return;
+	}
 	r->avail->ring[r->avail->idx % FRONT_RING] = head;
 	__atomic_store_n(&r->avail->idx, (uint16_t)(r->avail->idx + 1), __ATOMIC_RELEASE);
-	r->filled++;
+}
+
+/* Frames of a send ring that the other side has done with. */
+static uint16_t count_done(const struct front *f, struct front_ring *r)
+{
+	uint32_t len;
+	uint16_t id;
+
+	if (!is_packed(f))
+		return __atomic_load_n(&r->used->idx, __ATOMIC_ACQUIRE);
+	while (packed_used(r, &id, &len))
+		r->done++;
+	return r->done;
 }
 
 bool front_send(struct front *f, unsigned int pair, const struct virtio_net_hdr *h,
@@ -307,8 +362,9 @@ bool front_send(struct front *f, unsigned int pair, const struct virtio_net_hdr 
 {
 	unsigned int ring = 2 * pair + 1;
 	struct front_ring *r = &f->rings[ring];
-	uint16_t done = __atomic_load_n(&r->used->idx, __ATOMIC_ACQUIRE);
+	uint16_t done = count_done(f, r);
 	uint16_t slot = r->filled % FRONT_SLOTS;
+	uint16_t at = is_packed(f) ? r->at : 2 * slot;
 	uint8_t *b = r->slots + slot * f->slot_len;
 
 	if ((uint16_t)(r->filled - done) >= FRONT_SLOTS || len + HEADER_LEN > f->slot_len)
@@ -317,9 +373,24 @@ bool front_send(struct front *f, unsigned int pair, const struct virtio_net_hdr 
 	if (h != NULL)
 		memcpy(b, h, sizeof(*h));
 	memcpy(b + HEADER_LEN, frame, len);
-	front_desc(f, ring, 2 * slot, where(f, b), HEADER_LEN, VRING_DESC_F_NEXT, 2 * slot + 1);
-	front_desc(f, ring, 2 * slot + 1, where(f, b) + HEADER_LEN, (uint32_t)len, 0, 0);
-	front_head(f, ring, 2 * slot);
+	front_desc(f, ring, at, where(f, b), HEADER_LEN, VRING_DESC_F_NEXT, at + 1);
+	front_desc(f, ring, at + 1, where(f, b) + HEADER_LEN, (uint32_t)len, 0, 0);
+	front_head(f, ring, at);
+	return true;
+}
+
+/* The next buffer that the other side has filled; false: there is none. */
+static bool take_used(const struct front *f, struct front_ring *r, uint16_t *id, uint32_t *len)
+{
+	const struct vring_used_elem *e = &r->used->ring[r->seen % FRONT_RING];
+
+	if (is_packed(f))
+		return packed_used(r, id, len);
+	if (__atomic_load_n(&r->used->idx, __ATOMIC_ACQUIRE) == r->seen)
+		return false;
+	r->seen++;
+	*id = (uint16_t)e->id;
+	*len = e->len;
 	return true;
 }
 
@@ -331,25 +402,25 @@ int front_receive(struct front *f, unsigned int pair, struct virtio_net_hdr_mrg_
 	size_t got = 0;
 
 	for (unsigned int i = 0; i < n_buffers; i++) {
-		const struct vring_used_elem *e = &r->used->ring[r->seen % FRONT_RING];
-		const uint8_t *b;
 		size_t skip = i == 0 ? HEADER_LEN : 0, part;
+		const uint8_t *b;
+		uint32_t used;
+		uint16_t id;
 
-		if (__atomic_load_n(&r->used->idx, __ATOMIC_ACQUIRE) == r->seen)
+		if (!take_used(f, r, &id, &used))
 			return -1;
-		b = r->slots + e->id * f->slot_len;
+		b = r->slots + id * f->slot_len;
 		if (i == 0) {
 			memcpy(h, b, sizeof(*h));
 			if (f->features & FRONT_MRG)
 				n_buffers = h->num_buffers;
 		}
-		part = e->len - skip;
-		if (e->len < skip || got + part > len)
+		part = used - skip;
+		if (used < skip || got + part > len)
 			return -1;
 		memcpy((uint8_t *)buf + got, b + skip, part);
 		got += part;
-		r->seen++;
-		post(f, r, (uint16_t)e->id);
+		post(f, r, id);
 	}
 	return (int)got;
 }

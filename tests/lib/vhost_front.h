@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A vhost-user front end of the tests' own: the virtual machine's side of a socket. It
- * speaks the protocol, shares a memfd and fills split rings by hand, so that it can also
- * do what no driver would. No hugepages, no DPDK. One thread at a time.
+ * speaks the protocol, shares a memfd and fills split or packed rings by hand, so that it can
+ * also do what no driver would. No hugepages, no DPDK. One thread at a time.
  */
 #ifndef TESTS_VHOST_FRONT_H
 #define TESTS_VHOST_FRONT_H
@@ -21,6 +21,8 @@
 #define FRONT_P_RARP	 (1ULL << 2) /**< protocol features */
 #define FRONT_P_MTU	 (1ULL << 4)
 #define FRONT_V1	 (1ULL << 32)
+#define FRONT_PACKED	 (1ULL << 34)
+#define FRONT_LOG_ALL	 (1ULL << 26)
 #define FRONT_PROTOCOL	 (1ULL << 30)
 #define FRONT_MRG	 (1ULL << VIRTIO_NET_F_MRG_RXBUF)
 #define FRONT_MQ	 (1ULL << VIRTIO_NET_F_MQ)
@@ -30,14 +32,30 @@
 #define FRONT_GUEST_TSO	 (1ULL << VIRTIO_NET_F_GUEST_TSO4 | 1ULL << VIRTIO_NET_F_GUEST_TSO6)
 #define FRONT_OFFLOADS	 (FRONT_CSUM | FRONT_TSO | FRONT_GUEST_CSUM | FRONT_GUEST_TSO)
 
+/** The three areas of a ring are those of a split or of a packed one. */
 struct front_ring {
-	struct vring_desc *desc;
-	struct vring_avail *avail;
-	struct vring_used *used;
+	union {
+		struct vring_desc *desc;
+		struct vring_packed_desc *packed;
+	};
+	union {
+		struct vring_avail *avail;
+		struct vring_packed_desc_event *driver_event;
+	};
+	union {
+		struct vring_used *used;
+		struct vring_packed_desc_event *device_event;
+	};
 	uint8_t *slots;
 	uint16_t seen; /**< of the used ring */
 	uint16_t filled; /**< frames put in so far */
 	int kick, call;
+
+	/* packed rings only (vhost_front_packed.c) */
+	uint16_t at, used_at;
+	bool wrap, used_wrap;
+	uint16_t done; /**< frames that came back */
+	uint16_t chain[FRONT_RING]; /**< descriptors of a buffer, by its id */
 };
 
 struct front {
@@ -81,6 +99,11 @@ int front_announce(struct front *f, const uint8_t *mac);
 /** GET_VRING_BASE of all rings: the driver goes. */
 bool front_stop(struct front *f);
 
+/** Does the other side want to hear of what is made available on @p ring? */
+bool front_wants_kicks(const struct front *f, unsigned int ring);
+/** Whether we want to hear of what is used on @p ring; at first we do. */
+void front_want_calls(struct front *f, unsigned int ring, bool on);
+
 /** Puts a frame into pair @p pair's send ring; false: it is full. */
 bool front_send(struct front *f, unsigned int pair, const struct virtio_net_hdr *h,
 		const void *frame, size_t len);
@@ -88,7 +111,10 @@ bool front_send(struct front *f, unsigned int pair, const struct virtio_net_hdr 
 int front_receive(struct front *f, unsigned int pair, struct virtio_net_hdr_mrg_rxbuf *h, void *buf,
 		  size_t len);
 
-/** Writes descriptor @p i of @p ring and, with @p head, makes it available. */
+/**
+ * Writes descriptor @p i of @p ring; and makes available the chain that begins at @p head. In a
+ * packed ring @p next is of no importance: a chain goes on at the next place.
+ */
 void front_desc(struct front *f, unsigned int ring, uint16_t i, uint64_t addr, uint32_t len,
 		uint16_t flags, uint16_t next);
 void front_head(struct front *f, unsigned int ring, uint16_t head);
