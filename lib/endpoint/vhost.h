@@ -4,6 +4,7 @@
  * for each part of its life:
  *   vhost.c         open, close, what main asks
  *   vhost_dev.c     what librte_vhost calls back: connections, devices, rings
+ *   vhost_message.c what front ends say, and what they had better not
  *   vhost_io.c      rx and tx, the workers' part
  *   vhost_memory.c  what if a front end takes its memory back
  *   vhost_pool.c    how many mbufs one burst of a guest may take
@@ -63,6 +64,12 @@ struct vhost_facts {
 	bool cut; /**< VHOST_RUNNING: its memory was taken away */
 };
 
+/** What the front end told of a ring so far. */
+struct vhost_ring {
+	uint16_t size; /**< 0: not told, or none that could be used */
+	bool has_addr, has_base; /**< since then */
+};
+
 struct vhost {
 	struct endpoint ep; /**< first */
 
@@ -83,9 +90,14 @@ struct vhost {
 	bool client;
 	bool registered; /**< with librte_vhost */
 	bool listed; /**< where callbacks find it */
-	bool has_room; /**< counted in vhost_room.c */
+	bool has_room; /**< vhost_room.c: its socket is counted */
+	uint64_t rested; /**< vhost_room.c: when it last left a place */
 	uint64_t offered; /**< features; constant once registered */
 	struct vhost_facts told; /**< as of the last refresh */
+
+	/* the event thread's own: vhost_message.c */
+	struct vhost_ring rings[2 * VHOST_MAX_PAIRS];
+	bool is_packed;
 
 	/* callbacks and main, under `lock`, held for a few instructions */
 	pthread_mutex_t lock;
@@ -112,6 +124,24 @@ int vhost_dev_register(struct vhost *v, const struct endpoint_conf *conf, struct
 
 /** Closes the connection and the socket; when it returns nobody calls back for @p v any more. */
 void vhost_dev_unregister(struct vhost *v);
+
+/** No ring, or not this one, is open until on_ring() says so. */
+void vhost_rings_off(struct vhost *v);
+void vhost_ring_off(struct vhost *v, uint16_t ring);
+
+/** May a worker be at @p ring? */
+bool vhost_ring_is_used(struct vhost *v, uint16_t ring);
+
+/* ---- vhost_message.c: librte_vhost's threads ---------------------------------------- */
+
+/** A new connection: nothing was told yet. */
+void vhost_message_begin(struct vhost *v);
+
+/** A message came, @p msg as librte_vhost has it. */
+enum rte_vhost_msg_result vhost_message_check(struct vhost *v, void *msg);
+
+/** Has the front end told all of @p ring that it takes to use it? */
+bool vhost_message_is_sound(const struct vhost *v, uint16_t ring);
 
 /* ---- vhost_io.c: workers --------------------------------------------------------- */
 
@@ -173,7 +203,7 @@ void vhost_socket_limit(int fd);
 int vhost_room_listen(struct vhost *v, struct err *err);
 
 /** A connection takes a place; false: there is none. librte_vhost's threads. */
-bool vhost_room_enter(const struct vhost *v, int vid);
+bool vhost_room_enter(struct vhost *v, int vid);
 /** It ended; harmless where it had none. */
 void vhost_room_leave(int vid);
 

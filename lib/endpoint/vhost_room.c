@@ -21,7 +21,7 @@ static unsigned int n_listening, n_connected;
 /* Places left in this period of REST_MS, and in the one before. */
 static unsigned int n_resting[2];
 static uint64_t period;
-static const struct vhost *whose[RTE_MAX_VHOST_DEVICE]; /* connections, by vid */
+static struct vhost *whose[RTE_MAX_VHOST_DEVICE]; /* connections, by vid */
 
 static uint64_t now_ms(void)
 {
@@ -43,10 +43,13 @@ static unsigned int count_resting(void)
 	return n_resting[0] + n_resting[1];
 }
 
-static void rest(void)
+/* In one go through the set a vnic can lose no more than it had, however fast its clients come and go. */
+static void rest(struct vhost *v)
 {
 	count_resting();
-	n_resting[0]++;
+	if (v->rested != period)
+		n_resting[0]++;
+	v->rested = period;
 }
 
 /*
@@ -84,7 +87,7 @@ int vhost_room_listen(struct vhost *v, struct err *err)
 	return ret;
 }
 
-bool vhost_room_enter(const struct vhost *v, int vid)
+bool vhost_room_enter(struct vhost *v, int vid)
 {
 	bool full;
 
@@ -100,9 +103,9 @@ bool vhost_room_enter(const struct vhost *v, int vid)
 
 static void take_out(int vid)
 {
+	rest(whose[vid]);
 	whose[vid] = NULL;
 	n_connected--;
-	rest();
 }
 
 void vhost_room_leave(int vid)
@@ -121,7 +124,7 @@ void vhost_room_close(struct vhost *v)
 			take_out(vid);
 	if (v->has_room) {
 		n_listening--;
-		rest();
+		n_resting[0]++;
 	}
 	v->has_room = false;
 	pthread_mutex_unlock(&lock);

@@ -94,14 +94,20 @@ static bool take_answers(void)
 	return some;
 }
 
+/*
+ * One question at a time: answers that nobody takes would fill the socket, and then its thread would
+ * wait. One that isn't answered yet will have it look again, too.
+ */
 static bool ask(void)
 {
 	static const uint32_t question[3] = {MSG_GET_FEATURES, MSG_VERSION, 0};
 
 	take_answers();
+	if (wake.unanswered > 0)
+		return true;
 	if (send(wake.fd, question, sizeof(question), MSG_NOSIGNAL) != sizeof(question))
 		return false;
-	wake.unanswered += ANSWER_LEN;
+	wake.unanswered = ANSWER_LEN;
 	return true;
 }
 
@@ -121,8 +127,8 @@ void vhost_wake_wait(void)
 {
 	struct pollfd p = {.fd = wake.fd, .events = POLLIN};
 
-	/* The first answer may come from the middle of a round, the second begins a new one. */
-	for (int i = 0; wake.is_open && i < 2; i++) {
+	/* One may be there from before; the next answer may come from the middle of a round. */
+	for (int i = 0; wake.is_open && i < 3; i++) {
 		if (!ask())
 			return;
 		while (wake.unanswered > 0 && poll(&p, 1, PATIENCE_MS) > 0 && take_answers())

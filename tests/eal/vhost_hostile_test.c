@@ -309,64 +309,6 @@ static void test_death_in_mid_burst(void **state)
 	assert_true(w.rx > 0 && w.tx > 0);
 }
 
-/* Others connect and work within a moment, however long one takes over its message. */
-static void test_half_a_message(void **state)
-{
-	static const uint32_t header[3] = {2, 1, 8}; /* SET_FEATURES, and its number never comes */
-	struct endpoint *stuck = open_vhost(path_of("stuck"), plain, 1);
-	struct endpoint *ep = open_vhost(path_of("s"), plain, 1);
-	static const size_t parts[] = {5, sizeof(header)};
-
-	(void)state;
-	(void)stuck;
-	for (size_t i = 0; i < RTE_DIM(parts); i++) {
-		struct front half, f;
-		double start;
-
-		front_init(&half, 1, 2048);
-		assert_int_equal(front_connect(&half, path_of("stuck")), 0);
-		assert_int_equal(front_bytes(&half, header, parts[i]), 0);
-		usleep(20000);
-		start = now_ms();
-		start_front(&f, ep, path_of("s"), 1, 2048, 0);
-		print_message("# %zu bytes of a message: the next client runs after %.0f ms\n",
-			      parts[i], now_ms() - start);
-		assert_true(now_ms() - start < 900);
-		assert_works(ep, &f);
-		front_destroy(&f);
-		front_destroy(&half);
-		wait_present(ep, false);
-	}
-}
-
-static void test_junk_messages(void **state)
-{
-	struct endpoint *ep = open_vhost(path_of("s"), plain, 1);
-	struct front f;
-
-	(void)state;
-	random_state = 7;
-	for (int i = 0; i < 300; i++) {
-		uint32_t message[40];
-
-		front_init(&f, 1, 2048);
-		assert_int_equal(front_connect(&f, path_of("s")), 0);
-		if (one_in(2) && !front_start(&f, fx.rings))
-			fail_msg("connection %d", i);
-		for (int n = 0; n < 4; n++) {
-			for (size_t j = 0; j < RTE_DIM(message); j++)
-				message[j] = one_in(2) ? random_below(20) : (uint32_t)random_next();
-			front_message(&f, 1 + random_below(45), message,
-				      8 * random_below(RTE_DIM(message) / 2),
-				      one_in(2) ? f.memfd : -1);
-		}
-		front_destroy(&f);
-	}
-	start_front(&f, ep, path_of("s"), 1, 2048, 0);
-	assert_works(ep, &f);
-	front_destroy(&f);
-}
-
 /* Its memory is a file, and gets shorter while we use it: that is its loss alone. */
 static void test_memory_taken_away(void **state)
 {
@@ -410,7 +352,6 @@ int main(void)
 		TEST_BOTH(test_scattered_header),  TEST_BOTH(test_lying_descriptors),
 		TEST_BOTH(test_giant_frames),	   TEST_BOTH(test_100_connections),
 		TEST(test_second_client),	   TEST_BOTH(test_death_in_mid_burst),
-		TEST(test_half_a_message),	   TEST_BOTH(test_junk_messages),
 		TEST_BOTH(test_memory_taken_away),
 	};
 

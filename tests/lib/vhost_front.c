@@ -14,25 +14,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* Requests of the protocol. */
-enum {
-	GET_FEATURES = 1,
-	SET_FEATURES = 2,
-	SET_OWNER = 3,
-	SET_MEM_TABLE = 5,
-	SET_VRING_NUM = 8,
-	SET_VRING_ADDR = 9,
-	SET_VRING_BASE = 10,
-	GET_VRING_BASE = 11,
-	SET_VRING_KICK = 12,
-	SET_VRING_CALL = 13,
-	GET_PROTOCOL_FEATURES = 15,
-	SET_PROTOCOL_FEATURES = 16,
-	SET_VRING_ENABLE = 18,
-	SEND_RARP = 19,
-	NET_SET_MTU = 20,
-};
-
 #define RINGS_AT   0x0
 #define RING_BYTES 8192 /* of one ring's three tables */
 #define HEADER_LEN 12
@@ -148,6 +129,8 @@ int front_message(struct front *f, uint32_t request, const void *payload, uint32
 	} control = {0};
 	struct msghdr m = {.msg_iov = iov, .msg_iovlen = size > 0 ? 2 : 1};
 
+	if (request < 64 && f->omit >> request & 1)
+		return 0;
 	if (fd >= 0) {
 		struct cmsghdr *c;
 
@@ -204,7 +187,7 @@ static bool share_memory(struct front *f)
 		uint64_t guest, size, user, offset;
 	} table = {1, 0, 0, f->mem_len, (uintptr_t)f->mem, 0};
 
-	return front_message(f, SET_MEM_TABLE, &table, sizeof(table), f->memfd) == 0;
+	return front_message(f, FRONT_SET_MEM_TABLE, &table, sizeof(table), f->memfd) == 0;
 }
 
 static uint64_t where(const struct front *f, const void *p)
@@ -246,18 +229,19 @@ static bool start_ring(struct front *f, unsigned int i)
 	packed_reset(r);
 	for (uint16_t d = 0; i % 2 == 0 && d < FRONT_RING; d++)
 		post(f, r, d);
-	return put_state(f, SET_VRING_NUM, i, FRONT_RING) &&
-	       put_state(f, SET_VRING_BASE, i, is_packed(f) ? PACKED_BASE : 0) &&
-	       front_message(f, SET_VRING_ADDR, &addr, sizeof(addr), -1) == 0 &&
-	       put_number(f, SET_VRING_KICK, i, r->kick) &&
-	       put_number(f, SET_VRING_CALL, i, r->call);
+	return put_state(f, FRONT_SET_VRING_NUM, i, FRONT_RING) &&
+	       put_state(f, FRONT_SET_VRING_BASE, i, is_packed(f) ? PACKED_BASE : 0) &&
+	       front_message(f, FRONT_SET_VRING_ADDR, &addr, sizeof(addr), -1) == 0 &&
+	       put_number(f, FRONT_SET_VRING_KICK, i, r->kick) &&
+	       put_number(f, FRONT_SET_VRING_CALL, i, r->call);
 }
 
 bool front_enable(struct front *f, unsigned int ring, bool on)
 {
 	uint64_t sync;
 
-	return put_state(f, SET_VRING_ENABLE, ring, on) && front_ask(f, GET_FEATURES, &sync);
+	return put_state(f, FRONT_SET_VRING_ENABLE, ring, on) &&
+	       front_ask(f, FRONT_GET_FEATURES, &sync);
 }
 
 int front_announce(struct front *f, const uint8_t *mac)
@@ -265,7 +249,7 @@ int front_announce(struct front *f, const uint8_t *mac)
 	uint64_t payload = 0;
 
 	memcpy(&payload, mac, 6);
-	return front_message(f, SEND_RARP, &payload, sizeof(payload), -1);
+	return front_message(f, FRONT_SEND_RARP, &payload, sizeof(payload), -1);
 }
 
 bool front_start(struct front *f, uint64_t wanted)
@@ -273,12 +257,12 @@ bool front_start(struct front *f, uint64_t wanted)
 	uint64_t protocol;
 
 	f->features = wanted | FRONT_V1 | FRONT_PROTOCOL;
-	if (!front_ask(f, GET_FEATURES, &f->offered) ||
-	    !front_ask(f, GET_PROTOCOL_FEATURES, &protocol) ||
-	    !put_number(f, SET_PROTOCOL_FEATURES, protocol & (1 | f->protocol), -1) ||
-	    front_message(f, SET_OWNER, NULL, 0, -1) != 0 ||
-	    (f->mtu != 0 && !put_number(f, NET_SET_MTU, f->mtu, -1)) ||
-	    !put_number(f, SET_FEATURES, f->features, -1) || !share_memory(f))
+	if (!front_ask(f, FRONT_GET_FEATURES, &f->offered) ||
+	    !front_ask(f, FRONT_GET_PROTOCOL_FEATURES, &protocol) ||
+	    !put_number(f, FRONT_SET_PROTOCOL_FEATURES, protocol & (1 | f->protocol), -1) ||
+	    front_message(f, FRONT_SET_OWNER, NULL, 0, -1) != 0 ||
+	    (f->mtu != 0 && !put_number(f, FRONT_NET_SET_MTU, f->mtu, -1)) ||
+	    !put_number(f, FRONT_SET_FEATURES, f->features, -1) || !share_memory(f))
 		return false;
 	f->protocol &= protocol;
 	for (unsigned int i = 0; i < 2 * f->n_pairs; i++)
@@ -295,7 +279,7 @@ bool front_stop(struct front *f)
 	uint64_t base;
 
 	for (unsigned int i = 0; i < 2 * f->n_pairs; i++)
-		if (!put_state(f, GET_VRING_BASE, i, 0) || !read_answer(f, &base))
+		if (!put_state(f, FRONT_GET_VRING_BASE, i, 0) || !read_answer(f, &base))
 			return false;
 	return true;
 }

@@ -32,6 +32,29 @@
 #define FRONT_GUEST_TSO	 (1ULL << VIRTIO_NET_F_GUEST_TSO4 | 1ULL << VIRTIO_NET_F_GUEST_TSO6)
 #define FRONT_OFFLOADS	 (FRONT_CSUM | FRONT_TSO | FRONT_GUEST_CSUM | FRONT_GUEST_TSO)
 
+/** Requests of the protocol. */
+enum front_request {
+	FRONT_GET_FEATURES = 1,
+	FRONT_SET_FEATURES = 2,
+	FRONT_SET_OWNER = 3,
+	FRONT_SET_MEM_TABLE = 5,
+	FRONT_RESET_OWNER = 4,
+	FRONT_SET_LOG_BASE = 6,
+	FRONT_SET_VRING_NUM = 8,
+	FRONT_SET_VRING_ADDR = 9,
+	FRONT_SET_VRING_BASE = 10,
+	FRONT_GET_VRING_BASE = 11,
+	FRONT_SET_VRING_KICK = 12,
+	FRONT_SET_VRING_CALL = 13,
+	FRONT_GET_PROTOCOL_FEATURES = 15,
+	FRONT_SET_PROTOCOL_FEATURES = 16,
+	FRONT_SET_VRING_ENABLE = 18,
+	FRONT_SEND_RARP = 19,
+	FRONT_NET_SET_MTU = 20,
+	FRONT_POSTCOPY_ADVISE = 28,
+	FRONT_SET_INFLIGHT_FD = 32,
+};
+
 /** The three areas of a ring are those of a split or of a packed one. */
 struct front_ring {
 	union {
@@ -64,6 +87,7 @@ struct front {
 	uint8_t *mem;
 	size_t mem_len, slot_len;
 	uint64_t offered, features;
+	uint64_t omit; /**< requests, by bit, that are left out: not sent */
 	unsigned int n_pairs;
 	uint32_t rx_len; /**< bytes of each receive buffer, header included */
 	uint64_t
