@@ -52,6 +52,38 @@ static void test_heard_at_once(void **state)
 
 /* ---- many -------------------------------------------------------------------------------- */
 
+/* Connects again and again until it is let in: it may have to wait for who left to be forgotten. */
+static void insist(struct front *f, unsigned int i)
+{
+	double end = now_ms() + 10000;
+
+	front_init(f, 1, 2048);
+	for (;;) {
+		assert_int_equal(front_connect(f, name_of(i)), 0);
+		if (front_start(f, 0))
+			break;
+		front_disconnect(f);
+		if (now_ms() > end)
+			fail_msg("front end %u isn't let in", i);
+		usleep(10000);
+	}
+}
+
+/* As after a crash of who manages them: all go at one moment, and all come back. */
+static void come_back(void)
+{
+	for (unsigned int i = 0; i < MANY; i++)
+		front_disconnect(&fronts[i]);
+	for (unsigned int i = 0; i < MANY; i++) {
+		front_destroy(&fronts[i]);
+		insist(&fronts[i], i);
+	}
+	for (unsigned int i = 0; i < MANY; i++) {
+		wait_present(eps[i], true);
+		assert_works(eps[i], &fronts[i]);
+	}
+}
+
 static void test_many(void **state)
 {
 	uint64_t start, idle, unconnected;
@@ -77,50 +109,12 @@ static void test_many(void **state)
 		      idle);
 	for (unsigned int i = 0; i < MANY; i++)
 		assert_works(eps[i], &fronts[i]);
+	come_back();
 	for (unsigned int i = 0; i < MANY; i++)
 		front_destroy(&fronts[i]);
 	t = now_ms();
 	close_all(MANY);
 	print_message("# %d closed in %.0f ms\n", MANY, now_ms() - t);
-}
-
-/* Connects again and again until it is let in: it may have to wait for who left to be forgotten. */
-static void insist(struct front *f, unsigned int i)
-{
-	double end = now_ms() + 10000;
-
-	front_init(f, 1, 2048);
-	for (;;) {
-		assert_int_equal(front_connect(f, name_of(i)), 0);
-		if (front_start(f, 0))
-			break;
-		front_disconnect(f);
-		if (now_ms() > end)
-			fail_msg("front end %u isn't let in", i);
-		usleep(10000);
-	}
-}
-
-/* As after a crash of their host's manager: all go at one moment, and all come back. */
-static void test_all_come_back(void **state)
-{
-	(void)state;
-	open_some(0, MANY);
-	for (unsigned int i = 0; i < MANY; i++)
-		start_front(&fronts[i], eps[i], name_of(i), 1, 2048, 0);
-	for (unsigned int i = 0; i < MANY; i++)
-		front_disconnect(&fronts[i]);
-	for (unsigned int i = 0; i < MANY; i++) {
-		front_destroy(&fronts[i]);
-		insist(&fronts[i], i);
-	}
-	for (unsigned int i = 0; i < MANY; i++) {
-		wait_present(eps[i], true);
-		assert_works(eps[i], &fronts[i]);
-	}
-	for (unsigned int i = 0; i < MANY; i++)
-		front_destroy(&fronts[i]);
-	close_all(MANY); /* and all end */
 }
 
 /* ---- too many ------------------------------------------------------------------------------ */
@@ -185,7 +179,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_heard_at_once),
 		TEST(test_many),
-		TEST(test_all_come_back),
 		TEST(test_no_room),
 	};
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* vhost endpoints and guests that behave: states, frames, offloads, queues, the socket's file. */
+#include <sys/mman.h>
+
 #include "vhost_fixture.h"
 
 static const struct endpoint_conf plain;
@@ -427,6 +429,54 @@ static void test_notifications(void **state)
 	front_destroy(&f);
 }
 
+/* ---- the log of a migration --------------------------------------------------------------------- */
+
+static bool is_dirty(const uint8_t *log, const struct front *f, const void *p)
+{
+	size_t page = (size_t)((const uint8_t *)p - f->mem) / 4096;
+
+	return log[page / 8] >> page % 8 & 1;
+}
+
+static void test_dirty_log(void **state)
+{
+	struct endpoint *ep = open_vhost(path_of("s"), plain, 1);
+	int memfd = memfd_create("log", MFD_CLOEXEC);
+	struct virtio_net_hdr_mrg_rxbuf h;
+	struct front f;
+	uint8_t *log;
+
+	(void)state;
+	assert_int_equal(ftruncate(memfd, 4096), 0);
+	log = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
+	assert_ptr_not_equal(log, MAP_FAILED);
+	start_front(&f, ep, path_of("s"), 1, 4096, FRONT_MRG);
+	assert_works(ep, &f); /* the guest's first buffer is used, and not logged */
+	assert_true(front_log(&f, memfd, 4096));
+	/* Frames from the guest are read; of its memory only the ring is written. */
+	fill(bytes, 200, 1);
+	assert_true(front_send(&f, 0, NULL, bytes, 200));
+	rte_pktmbuf_free(rx_one(ep, 0, FOLLOW_MS));
+	assert_true(is_dirty(log, &f, fx.rings ? (void *)f.rings[1].packed : f.rings[1].used));
+	assert_false(is_dirty(log, &f, f.rings[1].slots));
+	assert_false(is_dirty(log, &f, f.rings[0].slots + f.slot_len));
+	/* One to the guest, in two buffers: they, and no others. */
+	fill(bytes, 3000, 2);
+	assert_int_equal(tx_one(ep, 0, mbuf_of(ep, bytes, 3000)), 1);
+	assert_int_equal(front_receive(&f, 0, &h, frame.bytes, FRAME_MAX), 3000);
+	assert_int_equal(h.num_buffers, 2);
+	assert_true(is_dirty(log, &f, fx.rings ? (void *)f.rings[0].packed : f.rings[0].used));
+	assert_false(is_dirty(log, &f, f.rings[0].slots));
+	assert_true(is_dirty(log, &f, f.rings[0].slots + f.slot_len));
+	assert_true(is_dirty(log, &f, f.rings[0].slots + 2 * f.slot_len));
+	assert_false(is_dirty(log, &f, f.rings[0].slots + 3 * f.slot_len));
+	assert_works(ep, &f);
+	front_destroy(&f);
+	wait_present(ep, false);
+	munmap(log, 4096);
+	close(memfd);
+}
+
 /* ---- client mode ------------------------------------------------------------------------------- */
 
 static void test_client(void **state)
@@ -548,6 +598,7 @@ int main(void)
 		TEST_BOTH(test_work_that_the_guest_refused),
 		TEST_BOTH(test_queues),
 		TEST_BOTH(test_notifications),
+		TEST_BOTH(test_dirty_log),
 		TEST_BOTH(test_client),
 		TEST(test_stale_socket),
 		TEST(test_others_are_left_alone),

@@ -14,6 +14,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <linux/vhost_types.h>
+
 #define RINGS_AT   0x0
 #define RING_BYTES 8192 /* of one ring's three tables */
 #define HEADER_LEN 12
@@ -214,13 +216,27 @@ static void post(struct front *f, struct front_ring *r, uint16_t i)
 	__atomic_store_n(&r->avail->idx, (uint16_t)(r->avail->idx + 1), __ATOMIC_RELEASE);
 }
 
-static bool start_ring(struct front *f, unsigned int i)
+/* Of what is written into a ring is told in the log as of any other page. */
+static bool tell_addresses(struct front *f, unsigned int i, bool logged)
 {
-	struct front_ring *r = &f->rings[i];
+	const struct front_ring *r = &f->rings[i];
+	const void *written = is_packed(f) ? (const void *)r->packed : (const void *)r->used;
 	struct {
 		uint32_t ring, flags;
 		uint64_t desc, used, avail, log;
-	} addr = {i, 0, (uintptr_t)r->desc, (uintptr_t)r->used, (uintptr_t)r->avail, 0};
+	} addr = {i,
+		  logged ? 1 << VHOST_VRING_F_LOG : 0,
+		  (uintptr_t)r->desc,
+		  (uintptr_t)r->used,
+		  (uintptr_t)r->avail,
+		  where(f, written)};
+
+	return front_message(f, FRONT_SET_VRING_ADDR, &addr, sizeof(addr), -1) == 0;
+}
+
+static bool start_ring(struct front *f, unsigned int i)
+{
+	struct front_ring *r = &f->rings[i];
 
 	memset(r->desc, 0, RING_BYTES);
 	r->seen = 0;
@@ -231,8 +247,7 @@ static bool start_ring(struct front *f, unsigned int i)
 		post(f, r, d);
 	return put_state(f, FRONT_SET_VRING_NUM, i, FRONT_RING) &&
 	       put_state(f, FRONT_SET_VRING_BASE, i, is_packed(f) ? PACKED_BASE : 0) &&
-	       front_message(f, FRONT_SET_VRING_ADDR, &addr, sizeof(addr), -1) == 0 &&
-	       put_number(f, FRONT_SET_VRING_KICK, i, r->kick) &&
+	       tell_addresses(f, i, false) && put_number(f, FRONT_SET_VRING_KICK, i, r->kick) &&
 	       put_number(f, FRONT_SET_VRING_CALL, i, r->call);
 }
 
@@ -272,6 +287,25 @@ bool front_start(struct front *f, uint64_t wanted)
 		if (!front_enable(f, i, true))
 			return false;
 	return true;
+}
+
+bool front_log(struct front *f, int memfd, size_t len)
+{
+	const uint64_t log[2] = {len, 0};
+	struct header answer;
+	struct pollfd p = {.fd = f->fd, .events = POLLIN};
+
+	if (front_message(f, FRONT_SET_LOG_BASE, log, sizeof(log), memfd) != 0 ||
+	    poll(&p, 1, 10000) <= 0 ||
+	    recv(f->fd, &answer, sizeof(answer), MSG_WAITALL) != sizeof(answer))
+		return false;
+	f->features |= FRONT_LOG_ALL;
+	if (!put_number(f, FRONT_SET_FEATURES, f->features, -1))
+		return false;
+	for (unsigned int i = 0; i < 2 * f->n_pairs; i++)
+		if (!tell_addresses(f, i, true))
+			return false;
+	return front_ask(f, FRONT_GET_FEATURES, &f->offered);
 }
 
 bool front_stop(struct front *f)

@@ -120,6 +120,11 @@ bool front_start(struct front *f, uint64_t wanted);
 bool front_enable(struct front *f, unsigned int ring, bool on);
 /** Asks the back end to announce @p mac on the guest's behalf, as after a migration. 0 or -errno. */
 int front_announce(struct front *f, const uint8_t *mac);
+/**
+ * As a migration begins: from now on each page of 4 KiB that is written is a bit in @p memfd, of
+ * @p len bytes; false: it was closed.
+ */
+bool front_log(struct front *f, int memfd, size_t len);
 /** GET_VRING_BASE of all rings: the driver goes. */
 bool front_stop(struct front *f);
 
