@@ -326,7 +326,7 @@ static void test_memory_taken_away(void **state)
 		fill(bytes, 100, 1);
 		assert_true(front_send(&f, 0, NULL, bytes, 100));
 		/* Way 0: buffers only; 1: rings, too. */
-		assert_int_equal(ftruncate(f.memfd, way == 0 ? 16384 : 0), 0);
+		assert_int_equal(ftruncate(f.memfd, way == 0 ? 20480 : 0), 0);
 		for (int i = 0; i < 10; i++) {
 			struct rte_mbuf *m[32];
 

@@ -16,7 +16,7 @@
 
 #include <linux/vhost_types.h>
 
-#define RINGS_AT   0x0
+#define RINGS_AT   0x1000 /* librte_vhost takes address 0 of a log for none */
 #define RING_BYTES 8192 /* of one ring's three tables */
 #define HEADER_LEN 12
 
@@ -28,7 +28,7 @@ struct header {
 
 void front_init(struct front *f, unsigned int n_pairs, size_t slot_len)
 {
-	size_t slots_at = (size_t)RING_BYTES * 2 * n_pairs;
+	size_t slots_at = RINGS_AT + (size_t)RING_BYTES * 2 * n_pairs;
 
 	memset(f, 0, sizeof(*f));
 	f->fd = -1;
