@@ -203,14 +203,14 @@ static void from_host(struct worker *w, const struct source *src, struct burst *
 	port->kind->from_host(port, b);
 }
 
-/* The one way of a burst: rx → parse → classify → decide → deliver. */
-static void poll_source(struct worker *w, const struct source *src)
+/* The one way of a burst: rx → parse → classify → decide → deliver. False: there was none. */
+static bool poll_source(struct worker *w, const struct source *src)
 {
 	struct burst *b = &w->burst;
 
 	b->n = endpoint_rx(src->endpoint, src->queue, b->m, WORKER_BURST);
 	if (b->n == 0)
-		return;
+		return false;
 	cycles_burst(&w->cycles, b->n);
 	cycles_stamp(&w->cycles, STAGE_RX);
 	switch (src->side) {
@@ -228,6 +228,7 @@ static void poll_source(struct worker *w, const struct source *src)
 		capture_source(w->tx.captures, w->tx.queue, src, b);
 	deliver(w, src, b);
 	cycles_stamp(&w->cycles, STAGE_DELIVER);
+	return true;
 }
 
 static void poll_waiting(struct worker *w)
@@ -243,6 +244,19 @@ static void poll_waiting(struct worker *w)
 		if (snapshot_source(w->snapshot, events[i].data.u64, &src))
 			poll_source(w, &src);
 	}
+}
+
+static void poll_polled(struct worker *w, const struct plan *plan)
+{
+	if (plan->n_polled <= SILENCE_FEW) {
+		for (uint32_t i = 0; i < plan->n_polled; i++)
+			poll_source(w, &plan->sources[i]);
+		return;
+	}
+	silence_next_turn(&w->silence);
+	for (uint32_t i = 0; i < plan->n_polled; i++)
+		if (silence_is_due(&w->silence, i))
+			silence_note(&w->silence, i, poll_source(w, &plan->sources[i]));
 }
 
 void worker_poll(struct worker *w, const struct snapshot *s)
@@ -263,8 +277,7 @@ void worker_poll(struct worker *w, const struct snapshot *s)
 		deliver_mail(w);
 		cycles_stamp(&w->cycles, STAGE_DELIVER);
 	}
-	for (uint32_t i = 0; i < plan->n_polled; i++)
-		poll_source(w, &plan->sources[i]);
+	poll_polled(w, plan);
 	if (plan->n_polled < plan->n)
 		poll_waiting(w);
 	cycles_stamp(&w->cycles, STAGE_RX);
@@ -297,5 +310,6 @@ void worker_sleep(struct worker *w, uint32_t us)
 
 	w->snapshot = NULL;
 	idle_sleep(&w->idle, w->epoll, us);
+	silence_forget(&w->silence);
 	cycles_slept(&w->cycles, from);
 }

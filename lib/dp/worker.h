@@ -15,6 +15,7 @@
 #include "dp/cycles.h"
 #include "dp/flood_queue.h"
 #include "dp/idle.h"
+#include "dp/silence.h"
 #include "dp/mailbox.h"
 #include "dp/neighbour_queue.h"
 #include "dp/stats.h"
@@ -38,6 +39,7 @@ struct worker {
 	int epoll; /**< descriptors of waiting sources; main adds and removes */
 	const struct capture_set *captures; /**< main: rw (release), worker: ro (acquire) */
 	struct idle idle;
+	struct silence silence;
 	struct cycles cycles; /**< its counts: any thread, cycles_read() */
 	uint32_t slow_copies; /**< left in this turn */
 	struct burst burst;

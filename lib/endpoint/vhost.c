@@ -175,6 +175,12 @@ static void tell_reason(const struct vhost *v, char *buf, size_t len)
 	case VHOST_GONE:
 		tell_gone(v, buf, len);
 		break;
+	case VHOST_FULL:
+		snprintf(buf, len,
+			 "a client was sent away: librte_vhost has no room for more than %d "
+			 "sockets and connections",
+			 VHOST_ROOM);
+		break;
 	case VHOST_RUNNING:
 		if (v->told.cut)
 			snprintf(buf, len, "the client took its memory away; it must start anew");

@@ -4,10 +4,13 @@
  * for each part of its life:
  *   vhost.c         open, close, what main asks
  *   vhost_dev.c     what librte_vhost calls back: connections, devices, rings
+ *   vhost_message.c what front ends say, and what they had better not
  *   vhost_io.c      rx and tx, the workers' part
  *   vhost_memory.c  what if a front end takes its memory back
  *   vhost_pool.c    how many mbufs one burst of a guest may take
  *   vhost_socket.c  the socket's file, and the sockets of connections
+ *   vhost_room.c    how many of those librte_vhost can watch
+ *   vhost_wake.c    having it notice new ones at once
  *
  * Threads: main; workers; and librte_vhost's own (one for all sockets' events, one
  * that connects), whose callbacks wait for nobody but a worker in the middle of a
@@ -29,6 +32,8 @@
 /** Pairs of rings that a guest can have; librte_vhost's own limit. */
 #define VHOST_MAX_PAIRS 128
 #define VHOST_WORDS	(VHOST_MAX_PAIRS / 64)
+/** Listening sockets and connections, together, that librte_vhost can watch (vhost_room.c). */
+#define VHOST_ROOM 1016
 /** The longest frame taken from a guest: 64 KiB of IP behind an Ethernet header with tags. */
 #define VHOST_MAX_FRAME (65536 + 128)
 
@@ -45,6 +50,7 @@ enum vhost_phase {
 	VHOST_CONNECTED, /**< the guest's driver isn't ready */
 	VHOST_RUNNING,
 	VHOST_GONE, /**< the last client went away */
+	VHOST_FULL, /**< the last client was sent away: VHOST_ROOM is exhausted */
 };
 
 /** What callbacks know and main tells. */
@@ -56,6 +62,12 @@ struct vhost_facts {
 	time_t since;
 	uint64_t n_connections; /**< so far */
 	bool cut; /**< VHOST_RUNNING: its memory was taken away */
+};
+
+/** What the front end told of a ring so far. */
+struct vhost_ring {
+	uint16_t size; /**< 0: not told, or none that could be used */
+	bool has_addr, has_base; /**< since then */
 };
 
 struct vhost {
@@ -78,8 +90,14 @@ struct vhost {
 	bool client;
 	bool registered; /**< with librte_vhost */
 	bool listed; /**< where callbacks find it */
+	bool has_room; /**< vhost_room.c: its socket is counted */
+	uint64_t rested; /**< vhost_room.c: when it last left a place */
 	uint64_t offered; /**< features; constant once registered */
 	struct vhost_facts told; /**< as of the last refresh */
+
+	/* the event thread's own: vhost_message.c */
+	struct vhost_ring rings[2 * VHOST_MAX_PAIRS];
+	bool is_packed;
 
 	/* callbacks and main, under `lock`, held for a few instructions */
 	pthread_mutex_t lock;
@@ -106,6 +124,24 @@ int vhost_dev_register(struct vhost *v, const struct endpoint_conf *conf, struct
 
 /** Closes the connection and the socket; when it returns nobody calls back for @p v any more. */
 void vhost_dev_unregister(struct vhost *v);
+
+/** No ring, or not this one, is open until on_ring() says so. */
+void vhost_rings_off(struct vhost *v);
+void vhost_ring_off(struct vhost *v, uint16_t ring);
+
+/** May a worker be at @p ring? */
+bool vhost_ring_is_used(struct vhost *v, uint16_t ring);
+
+/* ---- vhost_message.c: librte_vhost's threads ---------------------------------------- */
+
+/** A new connection: nothing was told yet. */
+void vhost_message_begin(struct vhost *v);
+
+/** A message came, @p msg as librte_vhost has it. */
+enum rte_vhost_msg_result vhost_message_check(struct vhost *v, void *msg);
+
+/** Has the front end told all of @p ring that it takes to use it? */
+bool vhost_message_is_sound(const struct vhost *v, uint16_t ring);
 
 /* ---- vhost_io.c: workers --------------------------------------------------------- */
 
@@ -160,5 +196,29 @@ bool vhost_socket_is_alive(int fd, const char *path, bool client);
  * that reads them all would wait for it for ever. -1 is fine.
  */
 void vhost_socket_limit(int fd);
+
+/* ---- vhost_room.c ---------------------------------------------------------------- */
+
+/** Takes a place for @p v's listening socket; 0 or -ENOSPC with @p err. Main. */
+int vhost_room_listen(struct vhost *v, struct err *err);
+
+/** A connection takes a place; false: there is none. librte_vhost's threads. */
+bool vhost_room_enter(struct vhost *v, int vid);
+/** It ended; harmless where it had none. */
+void vhost_room_leave(int vid);
+
+/** @p v's socket and connections are gone. Main. */
+void vhost_room_close(struct vhost *v);
+
+/* ---- vhost_wake.c: main ------------------------------------------------------------ */
+
+/** Has librte_vhost hear a socket that was added just now, instead of up to a second later. */
+void vhost_wake(void);
+
+/** Waits until its thread has gone through all that happened so far; a second at most a round. */
+void vhost_wake_wait(void);
+
+/** When no socket is left. */
+void vhost_wake_close(void);
 
 #endif /* ENDPOINT_VHOST_H */

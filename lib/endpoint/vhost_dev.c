@@ -31,15 +31,6 @@
 	 BIT(VIRTIO_NET_F_HOST_TSO6) | BIT(VIRTIO_NET_F_HOST_ECN) | BIT(VIRTIO_NET_F_GUEST_TSO4) | \
 	 BIT(VIRTIO_NET_F_GUEST_TSO6) | BIT(VIRTIO_NET_F_GUEST_ECN))
 
-/* The beginning of a vhost-user message; its layout is the protocol's. */
-#define MSG_SET_FEATURES    2
-#define MSG_GET_INFLIGHT_FD 31
-#define MSG_SET_INFLIGHT_FD 32
-struct vhost_message {
-	uint32_t request, flags, size;
-	uint64_t payload;
-} __attribute__((packed));
-
 static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
 static LIST_HEAD(, vhost) list = LIST_HEAD_INITIALIZER(list);
 static struct vhost *by_vid[RTE_MAX_VHOST_DEVICE];
@@ -115,29 +106,14 @@ static uint32_t caps_of(uint64_t features)
 
 static enum rte_vhost_msg_result before_message(int vid, void *msg)
 {
-	struct vhost_message *h = msg;
 	struct vhost *v = find_vid(vid);
 
-	if (v == NULL)
-		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
-	/*
-	 * In-flight tables aren't offered, but made and cleared on the event thread for
-	 * who asks, as large as he likes. Of the wrong length, they are refused.
-	 */
-	if (h->request == MSG_GET_INFLIGHT_FD || h->request == MSG_SET_INFLIGHT_FD)
-		h->size = 0;
-	if (h->request != MSG_SET_FEATURES || h->size != sizeof(h->payload))
-		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
-	/* librte_vhost sends the client away without telling us why. */
-	pthread_mutex_lock(&v->lock);
-	v->facts.refused = h->payload & ~v->offered;
-	pthread_mutex_unlock(&v->lock);
-	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+	return v != NULL ? vhost_message_check(v, msg) : RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }
 
 static const struct rte_vhost_user_extern_ops message_ops = {.pre_msg_handle = before_message};
 
-static void forget_rings(struct vhost *v)
+void vhost_rings_off(struct vhost *v)
 {
 	for (int i = 0; i < VHOST_WORDS; i++) {
 		__atomic_store_n(&v->from_guest[i], 0, __ATOMIC_RELAXED);
@@ -155,6 +131,14 @@ static void drop_vid(struct vhost *v, int vid)
 	/* The number may be another socket's by now. */
 	__atomic_compare_exchange_n(&by_vid[vid], &expected, NULL, false, __ATOMIC_ACQ_REL,
 				    __ATOMIC_RELAXED);
+}
+
+static void set_connection(struct vhost *v, int vid, int fd)
+{
+	pthread_mutex_lock(&v->lock);
+	v->conn_vid = vid;
+	v->conn_fd = fd;
+	pthread_mutex_unlock(&v->lock);
 }
 
 static int on_connect(int vid)
@@ -180,6 +164,11 @@ static int on_connect(int vid)
 	}
 	if (old >= 0)
 		drop_vid(v, old);
+	if (!vhost_room_enter(v, vid)) {
+		set_connection(v, -1, -1);
+		tell(v, VHOST_FULL);
+		return -1;
+	}
 	fd = vhost_socket_find(v->path, v->client, old_fd);
 	vhost_socket_limit(fd);
 	pthread_mutex_lock(&v->lock);
@@ -188,7 +177,8 @@ static int on_connect(int vid)
 	v->facts.refused = 0;
 	v->facts.n_connections++;
 	pthread_mutex_unlock(&v->lock);
-	forget_rings(v);
+	vhost_rings_off(v);
+	vhost_message_begin(v);
 	__atomic_store_n(&by_vid[vid], v, __ATOMIC_RELEASE);
 	rte_vhost_extern_callback_register(vid, &message_ops, NULL);
 	tell(v, VHOST_CONNECTED);
@@ -199,13 +189,11 @@ static void on_disconnect(int vid)
 {
 	struct vhost *v = find_vid(vid);
 
+	vhost_room_leave(vid);
 	if (v == NULL)
 		return;
 	drop_vid(v, vid);
-	pthread_mutex_lock(&v->lock);
-	v->conn_vid = -1;
-	v->conn_fd = -1;
-	pthread_mutex_unlock(&v->lock);
+	set_connection(v, -1, -1);
 	tell(v, VHOST_GONE);
 }
 
@@ -255,6 +243,25 @@ static void set_bit(uint64_t *words, uint16_t bit, bool on)
 		__atomic_fetch_and(&words[bit / 64], ~mask, __ATOMIC_RELAXED);
 }
 
+/* Odd rings are those that the guest sends on. */
+static uint64_t *words_of(struct vhost *v, uint16_t ring)
+{
+	return ring % 2 != 0 ? v->from_guest : v->to_guest;
+}
+
+bool vhost_ring_is_used(struct vhost *v, uint16_t ring)
+{
+	const uint64_t *words = words_of(v, ring);
+
+	return __atomic_load_n(&v->vid, __ATOMIC_RELAXED) >= 0 &&
+	       __atomic_load_n(&words[ring / 2 / 64], __ATOMIC_RELAXED) >> ring / 2 % 64 & 1;
+}
+
+void vhost_ring_off(struct vhost *v, uint16_t ring)
+{
+	set_bit(words_of(v, ring), ring / 2, false);
+}
+
 /* Called with the locks of all rings held: stores, and no more. */
 static int on_ring(int vid, uint16_t ring, int enable)
 {
@@ -263,10 +270,11 @@ static int on_ring(int vid, uint16_t ring, int enable)
 
 	if (v == NULL || pair >= VHOST_MAX_PAIRS)
 		return 0;
+	if (!vhost_message_is_sound(v, ring))
+		enable = 0;
 	if (enable)
 		set_bit(v->loud, pair, true);
-	/* Odd rings are those that the guest sends on. */
-	set_bit(ring % 2 != 0 ? v->from_guest : v->to_guest, pair, enable != 0);
+	set_bit(words_of(v, ring), pair, enable != 0);
 	return 0;
 }
 
@@ -338,6 +346,8 @@ static int start(struct vhost *v, const struct endpoint_conf *conf, uid_t uid, g
 		return err_set(err, v->client ? EIO : EADDRINUSE, "vhost %s: can't %s there (%s)",
 			       v->path, v->client ? "connect" : "listen",
 			       "too many sockets, or no right to the folder");
+	if (!v->client)
+		vhost_wake();
 	if (!v->client && (uid != (uid_t)-1 || gid != (gid_t)-1) && chown(v->path, uid, gid) != 0)
 		return err_set(err, errno, "vhost %s: owner: %s", v->path, strerror(errno));
 	return 0;
@@ -378,10 +388,14 @@ int vhost_dev_register(struct vhost *v, const struct endpoint_conf *conf, struct
 		return -err->code;
 	if (v->client)
 		flags |= RTE_VHOST_USER_CLIENT;
-	if (rte_vhost_driver_register(v->path, flags) != 0)
+	if (vhost_room_listen(v, err) != 0)
+		return -err->code;
+	if (rte_vhost_driver_register(v->path, flags) != 0) {
+		vhost_room_close(v);
 		return err_set(err, ENOSPC,
 			       "vhost %s: librte_vhost has no room for it (%d sockets)", v->path,
 			       RTE_MAX_VHOST_DEVICE);
+	}
 	if (set_up(v, conf, uid, gid, err) != 0) {
 		vhost_dev_unregister(v);
 		return -err->code;
@@ -391,15 +405,24 @@ int vhost_dev_register(struct vhost *v, const struct endpoint_conf *conf, struct
 
 void vhost_dev_unregister(struct vhost *v)
 {
+	bool is_last;
+
 	if (!v->registered)
 		return;
 	rte_vhost_driver_unregister(v->path);
 	v->registered = false;
+	vhost_room_close(v);
 	pthread_mutex_lock(&list_lock);
 	if (v->listed)
 		LIST_REMOVE(v, next);
 	v->listed = false;
+	is_last = LIST_EMPTY(&list);
 	pthread_mutex_unlock(&list_lock);
+	/* What it was told to forget it forgets when it looks next. */
+	if (is_last)
+		vhost_wake_close();
+	else if (!v->client)
+		vhost_wake();
 	/* It told nothing of the connection's end. */
 	if (v->conn_vid >= 0)
 		drop_vid(v, v->conn_vid);

@@ -26,18 +26,20 @@
 
 #include "endpoint/csum_field.h"
 #include "endpoint/endpoint.h"
+#include "endpoint/vhost.h"
 #include "offload_frames.h"
 #include "vhost_front.h"
 
 #define N_MBUFS	  8191
 #define FOLLOW_MS 1000
-#define MAX_EPS	  600
+#define MAX_EPS	  1100
 
 static struct {
 	char dir[64];
 	struct endpoint *eps[MAX_EPS];
 	size_t n_eps;
 	unsigned int mbufs;
+	uint64_t rings; /**< FRONT_PACKED, or 0: what start_front() adds */
 } fx;
 
 static inline double now_ms(void)
@@ -90,9 +92,16 @@ static inline int setup(void **state)
 	return 0;
 }
 
+static inline int setup_packed(void **state)
+{
+	fx.rings = FRONT_PACKED;
+	return setup(state);
+}
+
 static inline int teardown(void **state)
 {
 	(void)state;
+	fx.rings = 0;
 	while (fx.n_eps > 0)
 		endpoint_close(fx.eps[--fx.n_eps]);
 	if (pools_in_use() == fx.mbufs)
@@ -102,6 +111,12 @@ static inline int teardown(void **state)
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+/** The same on packed rings. */
+#define TEST_PACKED(f)                                        \
+	{                                                     \
+#f "_packed", f, setup_packed, teardown, NULL \
+	}
+#define TEST_BOTH(f) TEST(f), TEST_PACKED(f)
 
 /** A path in the folder; valid until the next but one. */
 static inline const char *path_of(const char *name)
@@ -184,7 +199,7 @@ static inline void start_front(struct front *f, struct endpoint *ep, const char 
 {
 	front_init(f, n_pairs, slot_len);
 	assert_int_equal(front_connect(f, path), 0);
-	assert_true(front_start(f, features));
+	assert_true(front_start(f, features | fx.rings));
 	wait_present(ep, true);
 }
 

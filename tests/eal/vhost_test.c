@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* vhost endpoints and guests that behave: states, frames, offloads, queues, the socket's file. */
+#include <sys/mman.h>
+
 #include "vhost_fixture.h"
 
 static const struct endpoint_conf plain;
@@ -29,7 +31,7 @@ static void test_reasons(void **state)
 	s = wait_present(ep, false);
 	assert_non_null(strstr(s.reason, "its driver isn't ready"));
 	/* The guest reboots on the same connection. */
-	assert_true(front_start(&f, 0));
+	assert_true(front_start(&f, fx.rings));
 	wait_present(ep, true);
 	assert_works(ep, &f);
 	front_destroy(&f);
@@ -413,18 +415,66 @@ static void test_notifications(void **state)
 	(void)state;
 	start_front(&f, ep, path_of("s"), 1, 2048, 0);
 	assert_null(rx_one(ep, 0, 1));
-	assert_true(f.rings[1].used->flags & VRING_USED_F_NO_NOTIFY);
-	assert_true(f.rings[0].used->flags & VRING_USED_F_NO_NOTIFY);
-	f.rings[0].avail->flags = VRING_AVAIL_F_NO_INTERRUPT;
+	assert_false(front_wants_kicks(&f, 1));
+	assert_false(front_wants_kicks(&f, 0));
+	front_want_calls(&f, 0, false);
 	while (read(f.rings[0].call, &n, sizeof(n)) > 0)
 		;
 	fill(bytes, 100, 1);
 	assert_int_equal(tx_one(ep, 0, mbuf_of(ep, bytes, 100)), 1);
 	assert_int_equal(read(f.rings[0].call, &n, sizeof(n)), -1);
-	f.rings[0].avail->flags = 0;
+	front_want_calls(&f, 0, true);
 	assert_int_equal(tx_one(ep, 0, mbuf_of(ep, bytes, 100)), 1);
 	assert_int_equal(read(f.rings[0].call, &n, sizeof(n)), sizeof(n));
 	front_destroy(&f);
+}
+
+/* ---- the log of a migration --------------------------------------------------------------------- */
+
+static bool is_dirty(const uint8_t *log, const struct front *f, const void *p)
+{
+	size_t page = (size_t)((const uint8_t *)p - f->mem) / 4096;
+
+	return log[page / 8] >> page % 8 & 1;
+}
+
+static void test_dirty_log(void **state)
+{
+	struct endpoint *ep = open_vhost(path_of("s"), plain, 1);
+	int memfd = memfd_create("log", MFD_CLOEXEC);
+	struct virtio_net_hdr_mrg_rxbuf h;
+	struct front f;
+	uint8_t *log;
+
+	(void)state;
+	assert_int_equal(ftruncate(memfd, 4096), 0);
+	log = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
+	assert_ptr_not_equal(log, MAP_FAILED);
+	start_front(&f, ep, path_of("s"), 1, 4096, FRONT_MRG);
+	assert_works(ep, &f); /* the guest's first buffer is used, and not logged */
+	assert_true(front_log(&f, memfd, 4096));
+	/* Frames from the guest are read; of its memory only the ring is written. */
+	fill(bytes, 200, 1);
+	assert_true(front_send(&f, 0, NULL, bytes, 200));
+	rte_pktmbuf_free(rx_one(ep, 0, FOLLOW_MS));
+	assert_true(is_dirty(log, &f, fx.rings ? (void *)f.rings[1].packed : f.rings[1].used));
+	assert_false(is_dirty(log, &f, f.rings[1].slots));
+	assert_false(is_dirty(log, &f, f.rings[0].slots + f.slot_len));
+	/* One to the guest, in two buffers: they, and no others. */
+	fill(bytes, 3000, 2);
+	assert_int_equal(tx_one(ep, 0, mbuf_of(ep, bytes, 3000)), 1);
+	assert_int_equal(front_receive(&f, 0, &h, frame.bytes, FRAME_MAX), 3000);
+	assert_int_equal(h.num_buffers, 2);
+	assert_true(is_dirty(log, &f, fx.rings ? (void *)f.rings[0].packed : f.rings[0].used));
+	assert_false(is_dirty(log, &f, f.rings[0].slots));
+	assert_true(is_dirty(log, &f, f.rings[0].slots + f.slot_len));
+	assert_true(is_dirty(log, &f, f.rings[0].slots + 2 * f.slot_len));
+	assert_false(is_dirty(log, &f, f.rings[0].slots + 3 * f.slot_len));
+	assert_works(ep, &f);
+	front_destroy(&f);
+	wait_present(ep, false);
+	munmap(log, 4096);
+	close(memfd);
 }
 
 /* ---- client mode ------------------------------------------------------------------------------- */
@@ -444,7 +494,7 @@ static void test_client(void **state)
 	for (int i = 0; i < 3; i++) {
 		front_init(&f, 1, 2048);
 		assert_int_equal(front_accept(&f, listener, 2000), 0);
-		assert_true(front_start(&f, FRONT_MRG));
+		assert_true(front_start(&f, FRONT_MRG | fx.rings));
 		wait_present(ep, true);
 		assert_works(ep, &f);
 		front_destroy(&f);
@@ -533,22 +583,23 @@ static void test_mode_and_owner(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_reasons),
+		TEST_BOTH(test_reasons),
 		TEST(test_refused_feature),
 		TEST(test_notes),
-		TEST(test_both_ways),
-		TEST(test_jumbo_to_mergeable_buffers),
-		TEST(test_too_long_for_the_guest),
-		TEST(test_full_ring),
-		TEST(test_checksums_from_the_guest),
-		TEST(test_checksum_anywhere),
-		TEST(test_super_frames_from_the_guest),
-		TEST(test_work_to_the_guest),
-		TEST(test_source_route_to_the_guest),
-		TEST(test_work_that_the_guest_refused),
-		TEST(test_queues),
-		TEST(test_notifications),
-		TEST(test_client),
+		TEST_BOTH(test_both_ways),
+		TEST_BOTH(test_jumbo_to_mergeable_buffers),
+		TEST_BOTH(test_too_long_for_the_guest),
+		TEST_BOTH(test_full_ring),
+		TEST_BOTH(test_checksums_from_the_guest),
+		TEST_BOTH(test_checksum_anywhere),
+		TEST_BOTH(test_super_frames_from_the_guest),
+		TEST_BOTH(test_work_to_the_guest),
+		TEST_BOTH(test_source_route_to_the_guest),
+		TEST_BOTH(test_work_that_the_guest_refused),
+		TEST_BOTH(test_queues),
+		TEST_BOTH(test_notifications),
+		TEST_BOTH(test_dirty_log),
+		TEST_BOTH(test_client),
 		TEST(test_stale_socket),
 		TEST(test_others_are_left_alone),
 		TEST(test_mode_and_owner),

@@ -244,9 +244,13 @@ def test_server_guest_killed():
             wire = wire_in(out)
             for _ in range(KILLS):
                 with Testpmd(huge, directory, ("a",), keys=",server=1") as t:
+                    taptest.eventually(lambda: os.path.exists(f"{directory}/a.sock"),
+                                       "the guest listens", 30)
+                    listens = time.monotonic()
                     t.await_ready()
                     took = flows_after(wire, "the guest's start")
-                    taptest.note(f"frames flow {took:.2f} s after the guest's start")
+                    taptest.note(f"frames flow {took:.2f} s after the guest's start, "
+                                 f"{time.monotonic() - listens:.2f} s after it listens")
                     taptest.check(took < 2, "too late")
                     wire.expect(("a",))
                 with contextlib.suppress(FileNotFoundError):

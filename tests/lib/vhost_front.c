@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "vhost_front.h"
+#include "vhost_front_packed.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,26 +14,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* Requests of the protocol. */
-enum {
-	GET_FEATURES = 1,
-	SET_FEATURES = 2,
-	SET_OWNER = 3,
-	SET_MEM_TABLE = 5,
-	SET_VRING_NUM = 8,
-	SET_VRING_ADDR = 9,
-	SET_VRING_BASE = 10,
-	GET_VRING_BASE = 11,
-	SET_VRING_KICK = 12,
-	SET_VRING_CALL = 13,
-	GET_PROTOCOL_FEATURES = 15,
-	SET_PROTOCOL_FEATURES = 16,
-	SET_VRING_ENABLE = 18,
-	SEND_RARP = 19,
-	NET_SET_MTU = 20,
-};
+#include <linux/vhost_types.h>
 
-#define RINGS_AT   0x0
+#define RINGS_AT   0x1000 /* librte_vhost takes address 0 of a log for none */
 #define RING_BYTES 8192 /* of one ring's three tables */
 #define HEADER_LEN 12
 
@@ -44,7 +28,7 @@ struct header {
 
 void front_init(struct front *f, unsigned int n_pairs, size_t slot_len)
 {
-	size_t slots_at = (size_t)RING_BYTES * 2 * n_pairs;
+	size_t slots_at = RINGS_AT + (size_t)RING_BYTES * 2 * n_pairs;
 
 	memset(f, 0, sizeof(*f));
 	f->fd = -1;
@@ -147,6 +131,8 @@ int front_message(struct front *f, uint32_t request, const void *payload, uint32
 	} control = {0};
 	struct msghdr m = {.msg_iov = iov, .msg_iovlen = size > 0 ? 2 : 1};
 
+	if (request < 64 && f->omit >> request & 1)
+		return 0;
 	if (fd >= 0) {
 		struct cmsghdr *c;
 
@@ -203,7 +189,7 @@ static bool share_memory(struct front *f)
 		uint64_t guest, size, user, offset;
 	} table = {1, 0, 0, f->mem_len, (uintptr_t)f->mem, 0};
 
-	return front_message(f, SET_MEM_TABLE, &table, sizeof(table), f->memfd) == 0;
+	return front_message(f, FRONT_SET_MEM_TABLE, &table, sizeof(table), f->memfd) == 0;
 }
 
 static uint64_t where(const struct front *f, const void *p)
@@ -211,38 +197,66 @@ static uint64_t where(const struct front *f, const void *p)
 	return (uint64_t)((const uint8_t *)p - f->mem);
 }
 
+static bool is_packed(const struct front *f)
+{
+	return f->features & FRONT_PACKED;
+}
+
 static void post(struct front *f, struct front_ring *r, uint16_t i)
 {
+	if (is_packed(f)) {
+		packed_desc(r, r->at, where(f, r->slots + i * f->slot_len), f->rx_len,
+			    VRING_DESC_F_WRITE, i);
+		packed_chain(r, r->at);
+		return;
+	}
 	r->desc[i] = (struct vring_desc){where(f, r->slots + i * f->slot_len), f->rx_len,
 					 VRING_DESC_F_WRITE, 0};
 	r->avail->ring[r->avail->idx % FRONT_RING] = i;
 	__atomic_store_n(&r->avail->idx, (uint16_t)(r->avail->idx + 1), __ATOMIC_RELEASE);
 }
 
-static bool start_ring(struct front *f, unsigned int i)
+/* Of what is written into a ring is told in the log as of any other page. */
+static bool tell_addresses(struct front *f, unsigned int i, bool logged)
 {
-	struct front_ring *r = &f->rings[i];
+	const struct front_ring *r = &f->rings[i];
+	const void *written = is_packed(f) ? (const void *)r->packed : (const void *)r->used;
 	struct {
 		uint32_t ring, flags;
 		uint64_t desc, used, avail, log;
-	} addr = {i, 0, (uintptr_t)r->desc, (uintptr_t)r->used, (uintptr_t)r->avail, 0};
+	} addr = {i,
+		  logged ? 1 << VHOST_VRING_F_LOG : 0,
+		  (uintptr_t)r->desc,
+		  (uintptr_t)r->used,
+		  (uintptr_t)r->avail,
+		  where(f, written)};
+
+	return front_message(f, FRONT_SET_VRING_ADDR, &addr, sizeof(addr), -1) == 0;
+}
+
+static bool start_ring(struct front *f, unsigned int i)
+{
+	struct front_ring *r = &f->rings[i];
 
 	memset(r->desc, 0, RING_BYTES);
 	r->seen = 0;
 	r->filled = 0;
+	r->done = 0;
+	packed_reset(r);
 	for (uint16_t d = 0; i % 2 == 0 && d < FRONT_RING; d++)
 		post(f, r, d);
-	return put_state(f, SET_VRING_NUM, i, FRONT_RING) && put_state(f, SET_VRING_BASE, i, 0) &&
-	       front_message(f, SET_VRING_ADDR, &addr, sizeof(addr), -1) == 0 &&
-	       put_number(f, SET_VRING_KICK, i, r->kick) &&
-	       put_number(f, SET_VRING_CALL, i, r->call);
+	return put_state(f, FRONT_SET_VRING_NUM, i, FRONT_RING) &&
+	       put_state(f, FRONT_SET_VRING_BASE, i, is_packed(f) ? PACKED_BASE : 0) &&
+	       tell_addresses(f, i, false) && put_number(f, FRONT_SET_VRING_KICK, i, r->kick) &&
+	       put_number(f, FRONT_SET_VRING_CALL, i, r->call);
 }
 
 bool front_enable(struct front *f, unsigned int ring, bool on)
 {
 	uint64_t sync;
 
-	return put_state(f, SET_VRING_ENABLE, ring, on) && front_ask(f, GET_FEATURES, &sync);
+	return put_state(f, FRONT_SET_VRING_ENABLE, ring, on) &&
+	       front_ask(f, FRONT_GET_FEATURES, &sync);
 }
 
 int front_announce(struct front *f, const uint8_t *mac)
@@ -250,7 +264,7 @@ int front_announce(struct front *f, const uint8_t *mac)
 	uint64_t payload = 0;
 
 	memcpy(&payload, mac, 6);
-	return front_message(f, SEND_RARP, &payload, sizeof(payload), -1);
+	return front_message(f, FRONT_SEND_RARP, &payload, sizeof(payload), -1);
 }
 
 bool front_start(struct front *f, uint64_t wanted)
@@ -258,12 +272,12 @@ bool front_start(struct front *f, uint64_t wanted)
 	uint64_t protocol;
 
 	f->features = wanted | FRONT_V1 | FRONT_PROTOCOL;
-	if (!front_ask(f, GET_FEATURES, &f->offered) ||
-	    !front_ask(f, GET_PROTOCOL_FEATURES, &protocol) ||
-	    !put_number(f, SET_PROTOCOL_FEATURES, protocol & (1 | f->protocol), -1) ||
-	    front_message(f, SET_OWNER, NULL, 0, -1) != 0 ||
-	    (f->mtu != 0 && !put_number(f, NET_SET_MTU, f->mtu, -1)) ||
-	    !put_number(f, SET_FEATURES, f->features, -1) || !share_memory(f))
+	if (!front_ask(f, FRONT_GET_FEATURES, &f->offered) ||
+	    !front_ask(f, FRONT_GET_PROTOCOL_FEATURES, &protocol) ||
+	    !put_number(f, FRONT_SET_PROTOCOL_FEATURES, protocol & (1 | f->protocol), -1) ||
+	    front_message(f, FRONT_SET_OWNER, NULL, 0, -1) != 0 ||
+	    (f->mtu != 0 && !put_number(f, FRONT_NET_SET_MTU, f->mtu, -1)) ||
+	    !put_number(f, FRONT_SET_FEATURES, f->features, -1) || !share_memory(f))
 		return false;
 	f->protocol &= protocol;
 	for (unsigned int i = 0; i < 2 * f->n_pairs; i++)
@@ -275,31 +289,90 @@ bool front_start(struct front *f, uint64_t wanted)
 	return true;
 }
 
+bool front_log(struct front *f, int memfd, size_t len)
+{
+	const uint64_t log[2] = {len, 0};
+	struct header answer;
+	struct pollfd p = {.fd = f->fd, .events = POLLIN};
+
+	if (front_message(f, FRONT_SET_LOG_BASE, log, sizeof(log), memfd) != 0 ||
+	    poll(&p, 1, 10000) <= 0 ||
+	    recv(f->fd, &answer, sizeof(answer), MSG_WAITALL) != sizeof(answer))
+		return false;
+	f->features |= FRONT_LOG_ALL;
+	if (!put_number(f, FRONT_SET_FEATURES, f->features, -1))
+		return false;
+	for (unsigned int i = 0; i < 2 * f->n_pairs; i++)
+		if (!tell_addresses(f, i, true))
+			return false;
+	return front_ask(f, FRONT_GET_FEATURES, &f->offered);
+}
+
 bool front_stop(struct front *f)
 {
 	uint64_t base;
 
 	for (unsigned int i = 0; i < 2 * f->n_pairs; i++)
-		if (!put_state(f, GET_VRING_BASE, i, 0) || !read_answer(f, &base))
+		if (!put_state(f, FRONT_GET_VRING_BASE, i, 0) || !read_answer(f, &base))
 			return false;
 	return true;
 }
 
 /* ---- frames --------------------------------------------------------------------------- */
 
+bool front_wants_kicks(const struct front *f, unsigned int ring)
+{
+	const struct front_ring *r = &f->rings[ring];
+
+	if (is_packed(f))
+		return r->device_event->flags != VRING_PACKED_EVENT_FLAG_DISABLE;
+	return !(r->used->flags & VRING_USED_F_NO_NOTIFY);
+}
+
+void front_want_calls(struct front *f, unsigned int ring, bool on)
+{
+	struct front_ring *r = &f->rings[ring];
+
+	if (is_packed(f))
+		r->driver_event->flags =
+			on ? VRING_PACKED_EVENT_FLAG_ENABLE : VRING_PACKED_EVENT_FLAG_DISABLE;
+	else
+		r->avail->flags = on ? 0 : VRING_AVAIL_F_NO_INTERRUPT;
+}
+
 void front_desc(struct front *f, unsigned int ring, uint16_t i, uint64_t addr, uint32_t len,
 		uint16_t flags, uint16_t next)
 {
-	f->rings[ring].desc[i] = (struct vring_desc){addr, len, flags, next};
+	if (is_packed(f))
+		packed_desc(&f->rings[ring], i, addr, len, flags, i);
+	else
+		f->rings[ring].desc[i] = (struct vring_desc){addr, len, flags, next};
 }
 
 void front_head(struct front *f, unsigned int ring, uint16_t head)
 {
 	struct front_ring *r = &f->rings[ring];
 
+	r->filled++;
+	if (is_packed(f)) {
+		packed_chain(r, head);
+		return;
+	}
 	r->avail->ring[r->avail->idx % FRONT_RING] = head;
 	__atomic_store_n(&r->avail->idx, (uint16_t)(r->avail->idx + 1), __ATOMIC_RELEASE);
-	r->filled++;
+}
+
+/* Frames of a send ring that the other side has done with. */
+static uint16_t count_done(const struct front *f, struct front_ring *r)
+{
+	uint32_t len;
+	uint16_t id;
+
+	if (!is_packed(f))
+		return __atomic_load_n(&r->used->idx, __ATOMIC_ACQUIRE);
+	while (packed_used(r, &id, &len))
+		r->done++;
+	return r->done;
 }
 
 bool front_send(struct front *f, unsigned int pair, const struct virtio_net_hdr *h,
@@ -307,8 +380,9 @@ bool front_send(struct front *f, unsigned int pair, const struct virtio_net_hdr 
 {
 	unsigned int ring = 2 * pair + 1;
 	struct front_ring *r = &f->rings[ring];
-	uint16_t done = __atomic_load_n(&r->used->idx, __ATOMIC_ACQUIRE);
+	uint16_t done = count_done(f, r);
 	uint16_t slot = r->filled % FRONT_SLOTS;
+	uint16_t at = is_packed(f) ? r->at : 2 * slot;
 	uint8_t *b = r->slots + slot * f->slot_len;
 
 	if ((uint16_t)(r->filled - done) >= FRONT_SLOTS || len + HEADER_LEN > f->slot_len)
@@ -317,9 +391,24 @@ bool front_send(struct front *f, unsigned int pair, const struct virtio_net_hdr 
 	if (h != NULL)
 		memcpy(b, h, sizeof(*h));
 	memcpy(b + HEADER_LEN, frame, len);
-	front_desc(f, ring, 2 * slot, where(f, b), HEADER_LEN, VRING_DESC_F_NEXT, 2 * slot + 1);
-	front_desc(f, ring, 2 * slot + 1, where(f, b) + HEADER_LEN, (uint32_t)len, 0, 0);
-	front_head(f, ring, 2 * slot);
+	front_desc(f, ring, at, where(f, b), HEADER_LEN, VRING_DESC_F_NEXT, at + 1);
+	front_desc(f, ring, at + 1, where(f, b) + HEADER_LEN, (uint32_t)len, 0, 0);
+	front_head(f, ring, at);
+	return true;
+}
+
+/* The next buffer that the other side has filled; false: there is none. */
+static bool take_used(const struct front *f, struct front_ring *r, uint16_t *id, uint32_t *len)
+{
+	const struct vring_used_elem *e = &r->used->ring[r->seen % FRONT_RING];
+
+	if (is_packed(f))
+		return packed_used(r, id, len);
+	if (__atomic_load_n(&r->used->idx, __ATOMIC_ACQUIRE) == r->seen)
+		return false;
+	r->seen++;
+	*id = (uint16_t)e->id;
+	*len = e->len;
 	return true;
 }
 
@@ -331,25 +420,25 @@ int front_receive(struct front *f, unsigned int pair, struct virtio_net_hdr_mrg_
 	size_t got = 0;
 
 	for (unsigned int i = 0; i < n_buffers; i++) {
-		const struct vring_used_elem *e = &r->used->ring[r->seen % FRONT_RING];
-		const uint8_t *b;
 		size_t skip = i == 0 ? HEADER_LEN : 0, part;
+		const uint8_t *b;
+		uint32_t used;
+		uint16_t id;
 
-		if (__atomic_load_n(&r->used->idx, __ATOMIC_ACQUIRE) == r->seen)
+		if (!take_used(f, r, &id, &used))
 			return -1;
-		b = r->slots + e->id * f->slot_len;
+		b = r->slots + id * f->slot_len;
 		if (i == 0) {
 			memcpy(h, b, sizeof(*h));
 			if (f->features & FRONT_MRG)
 				n_buffers = h->num_buffers;
 		}
-		part = e->len - skip;
-		if (e->len < skip || got + part > len)
+		part = used - skip;
+		if (used < skip || got + part > len)
 			return -1;
 		memcpy((uint8_t *)buf + got, b + skip, part);
 		got += part;
-		r->seen++;
-		post(f, r, (uint16_t)e->id);
+		post(f, r, id);
 	}
 	return (int)got;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A vhost-user front end of the tests' own: the virtual machine's side of a socket. It
- * speaks the protocol, shares a memfd and fills split rings by hand, so that it can also
- * do what no driver would. No hugepages, no DPDK. One thread at a time.
+ * speaks the protocol, shares a memfd and fills split or packed rings by hand, so that it can
+ * also do what no driver would. No hugepages, no DPDK. One thread at a time.
  */
 #ifndef TESTS_VHOST_FRONT_H
 #define TESTS_VHOST_FRONT_H
@@ -21,6 +21,8 @@
 #define FRONT_P_RARP	 (1ULL << 2) /**< protocol features */
 #define FRONT_P_MTU	 (1ULL << 4)
 #define FRONT_V1	 (1ULL << 32)
+#define FRONT_PACKED	 (1ULL << 34)
+#define FRONT_LOG_ALL	 (1ULL << 26)
 #define FRONT_PROTOCOL	 (1ULL << 30)
 #define FRONT_MRG	 (1ULL << VIRTIO_NET_F_MRG_RXBUF)
 #define FRONT_MQ	 (1ULL << VIRTIO_NET_F_MQ)
@@ -30,14 +32,53 @@
 #define FRONT_GUEST_TSO	 (1ULL << VIRTIO_NET_F_GUEST_TSO4 | 1ULL << VIRTIO_NET_F_GUEST_TSO6)
 #define FRONT_OFFLOADS	 (FRONT_CSUM | FRONT_TSO | FRONT_GUEST_CSUM | FRONT_GUEST_TSO)
 
+/** Requests of the protocol. */
+enum front_request {
+	FRONT_GET_FEATURES = 1,
+	FRONT_SET_FEATURES = 2,
+	FRONT_SET_OWNER = 3,
+	FRONT_SET_MEM_TABLE = 5,
+	FRONT_RESET_OWNER = 4,
+	FRONT_SET_LOG_BASE = 6,
+	FRONT_SET_VRING_NUM = 8,
+	FRONT_SET_VRING_ADDR = 9,
+	FRONT_SET_VRING_BASE = 10,
+	FRONT_GET_VRING_BASE = 11,
+	FRONT_SET_VRING_KICK = 12,
+	FRONT_SET_VRING_CALL = 13,
+	FRONT_GET_PROTOCOL_FEATURES = 15,
+	FRONT_SET_PROTOCOL_FEATURES = 16,
+	FRONT_SET_VRING_ENABLE = 18,
+	FRONT_SEND_RARP = 19,
+	FRONT_NET_SET_MTU = 20,
+	FRONT_POSTCOPY_ADVISE = 28,
+	FRONT_SET_INFLIGHT_FD = 32,
+};
+
+/** The three areas of a ring are those of a split or of a packed one. */
 struct front_ring {
-	struct vring_desc *desc;
-	struct vring_avail *avail;
-	struct vring_used *used;
+	union {
+		struct vring_desc *desc;
+		struct vring_packed_desc *packed;
+	};
+	union {
+		struct vring_avail *avail;
+		struct vring_packed_desc_event *driver_event;
+	};
+	union {
+		struct vring_used *used;
+		struct vring_packed_desc_event *device_event;
+	};
 	uint8_t *slots;
 	uint16_t seen; /**< of the used ring */
 	uint16_t filled; /**< frames put in so far */
 	int kick, call;
+
+	/* packed rings only (vhost_front_packed.c) */
+	uint16_t at, used_at;
+	bool wrap, used_wrap;
+	uint16_t done; /**< frames that came back */
+	uint16_t chain[FRONT_RING]; /**< descriptors of a buffer, by its id */
 };
 
 struct front {
@@ -46,6 +87,7 @@ struct front {
 	uint8_t *mem;
 	size_t mem_len, slot_len;
 	uint64_t offered, features;
+	uint64_t omit; /**< requests, by bit, that are left out: not sent */
 	unsigned int n_pairs;
 	uint32_t rx_len; /**< bytes of each receive buffer, header included */
 	uint64_t
@@ -78,8 +120,18 @@ bool front_start(struct front *f, uint64_t wanted);
 bool front_enable(struct front *f, unsigned int ring, bool on);
 /** Asks the back end to announce @p mac on the guest's behalf, as after a migration. 0 or -errno. */
 int front_announce(struct front *f, const uint8_t *mac);
+/**
+ * As a migration begins: from now on each page of 4 KiB that is written is a bit in @p memfd, of
+ * @p len bytes; false: it was closed.
+ */
+bool front_log(struct front *f, int memfd, size_t len);
 /** GET_VRING_BASE of all rings: the driver goes. */
 bool front_stop(struct front *f);
+
+/** Does the other side want to hear of what is made available on @p ring? */
+bool front_wants_kicks(const struct front *f, unsigned int ring);
+/** Whether we want to hear of what is used on @p ring; at first we do. */
+void front_want_calls(struct front *f, unsigned int ring, bool on);
 
 /** Puts a frame into pair @p pair's send ring; false: it is full. */
 bool front_send(struct front *f, unsigned int pair, const struct virtio_net_hdr *h,
@@ -88,7 +140,10 @@ bool front_send(struct front *f, unsigned int pair, const struct virtio_net_hdr 
 int front_receive(struct front *f, unsigned int pair, struct virtio_net_hdr_mrg_rxbuf *h, void *buf,
 		  size_t len);
 
-/** Writes descriptor @p i of @p ring and, with @p head, makes it available. */
+/**
+ * Writes descriptor @p i of @p ring; and makes available the chain that begins at @p head. In a
+ * packed ring @p next is of no importance: a chain goes on at the next place.
+ */
 void front_desc(struct front *f, unsigned int ring, uint16_t i, uint64_t addr, uint32_t len,
 		uint16_t flags, uint16_t next);
 void front_head(struct front *f, unsigned int ring, uint16_t head);
