@@ -101,9 +101,10 @@ static int run_flood(void *arg)
 		uint16_t n = rte_eth_rx_burst(j->port, j->queue, m, BURST);
 
 		for (unsigned int c = 0; c < j->copies; c++) {
-			for (uint16_t i = 0; i < n; i++)
+			for (uint16_t i = 0; i < n; i++) {
 				rte_pktmbuf_refcnt_update(m[i], 1);
-			rte_pktmbuf_free_bulk(m, n);
+				rte_pktmbuf_free(m[i]);
+			}
 		}
 		rte_pktmbuf_free_bulk(m, n);
 	}

@@ -154,23 +154,27 @@ class Lab:
             print("bench: waiting for another one", flush=True)
             fcntl.flock(lock, fcntl.LOCK_EX)
 
-    def _reserve(self, stack):
-        before = int(_read(HUGEPAGES))
+    @staticmethod
+    def _set_pages(n):
+        with open(HUGEPAGES, "w", encoding="utf-8") as f:
+            f.write(str(n))
 
-        def set_pages(n):
-            with open(HUGEPAGES, "w", encoding="utf-8") as f:
-                f.write(str(n))
-
-        def restore():
-            if int(_read(HUGEPAGES)) == self.pages:  # else somebody else has set it meanwhile
-                set_pages(before)
-
-        if before < self.pages:
-            stack.callback(restore)
-            set_pages(self.pages)
+    def ensure_pages(self):
+        """Our hugepages are there; another program's clean-up may have taken them away."""
+        if int(_read(HUGEPAGES)) < self.pages:
+            self._set_pages(self.pages)
         got = int(_read(HUGEPAGES))
         if got < self.pages:
             raise Missing(f"only {got} of {self.pages} hugepages of 2 MiB can be had")
+
+    def _reserve(self, stack):
+        before = int(_read(HUGEPAGES))
+
+        def restore():
+            if int(_read(HUGEPAGES)) == self.pages:  # else somebody else has set it meanwhile
+                self._set_pages(before)
+        stack.callback(restore)
+        self.ensure_pages()
         self.huge_dir = os.path.join(self.directory, "huge")
         os.mkdir(self.huge_dir)
         subprocess.run(["mount", "-t", "hugetlbfs", "nodev", self.huge_dir], check=True)
