@@ -8,6 +8,7 @@ import argparse
 import glob
 import importlib
 import os
+import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.realpath(__file__))
@@ -15,6 +16,7 @@ sys.path.insert(0, HERE)
 
 import lab as lab_module  # noqa: E402
 import measure  # noqa: E402
+import programs  # noqa: E402
 import report  # noqa: E402
 
 
@@ -35,6 +37,8 @@ def arguments(cases):
     p.add_argument("case", nargs="*", help="which; all without one")
     p.add_argument("--turns", type=int, default=5, help="how often each contestant runs (5)")
     p.add_argument("--seconds", type=float, help="of one sample (the case's own; 1 mostly)")
+    p.add_argument("--stages", action="store_true",
+                   help="microbenchmarks of each stage, on warm and on cold tables, and end")
     p.add_argument("--list", action="store_true", help="name the cases and end")
     p.add_argument("--out", default=os.path.join(lab_module.ROOT, "bench-results"),
                    help="directory for JSON, chart and table (bench-results)")
@@ -68,6 +72,9 @@ def main():
     status = 0
     try:
         with lab_module.Lab() as lab:
+            if given.stages:
+                os.sched_setaffinity(0, set(lab.workers))
+                return subprocess.call([programs.built("tests", "bench", "bench_stages")])
             try:
                 for name in given.case or cases:
                     case = cases[name]
