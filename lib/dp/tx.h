@@ -36,6 +36,7 @@ struct outlet {
 	uint32_t len[BURST_MAX]; /**< bytes to count; TX_GROUP is set in it for group frames */
 };
 
+/* So a sum of lengths counts the group frames, too: a burst's bytes never reach this bit. */
 #define TX_GROUP (1u << 31)
 
 struct tx {

@@ -147,6 +147,30 @@ static struct parsed parse(const struct worker *w, const struct source *src, str
 	return sum;
 }
 
+/*
+ * Where vnics are so many that they aren't in the core's cache, what delivery will want of
+ * a burst's receivers is on its way before the first of them is decided about.
+ */
+static void prefetch_receivers(const struct worker *w, const struct burst *b)
+{
+	for (uint16_t i = 0; i < b->n; i++) {
+		uint16_t id = b->h[i].dst;
+
+		if (id == VNIC_NONE)
+			continue;
+		rte_prefetch0(&w->snapshot->vnics[id]);
+		rte_prefetch0(&w->stats.vnics[id]);
+		rte_prefetch0(&w->tx.slot[id]);
+	}
+}
+
+static void prefetch_endpoints(const struct worker *w, const struct burst *b)
+{
+	for (uint16_t i = 0; i < b->n; i++)
+		if (b->v[i].op == VERDICT_VNIC)
+			rte_prefetch0(w->snapshot->vnics[b->v[i].vnic].endpoint);
+}
+
 static void from_wire(struct worker *w, const struct source *src, struct burst *b)
 {
 	const struct fwd_port *port = &w->snapshot->ports[src->id];
@@ -165,8 +189,15 @@ static void from_wire(struct worker *w, const struct source *src, struct burst *
 	} else {
 		classify_from_wire(port, b);
 	}
-	cycles_stamp(&w->cycles, STAGE_CLASSIFY);
-	port->kind->from_wire(port, b);
+	if (w->snapshot->n_vnics > WORKER_FEW_VNICS) {
+		prefetch_receivers(w, b);
+		cycles_stamp(&w->cycles, STAGE_CLASSIFY);
+		port->kind->from_wire(port, b);
+		prefetch_endpoints(w, b);
+	} else {
+		cycles_stamp(&w->cycles, STAGE_CLASSIFY);
+		port->kind->from_wire(port, b);
+	}
 }
 
 static void from_vnic(struct worker *w, const struct source *src, struct burst *b)
@@ -208,7 +239,8 @@ static bool poll_source(struct worker *w, const struct source *src)
 {
 	struct burst *b = &w->burst;
 
-	b->n = endpoint_rx(src->endpoint, src->queue, b->m, WORKER_BURST);
+	b->n = endpoint_rx(src->endpoint, src->queue, b->m,
+			   src->endpoint->slow ? WORKER_SLOW_BURST : WORKER_BURST);
 	if (b->n == 0)
 		return false;
 	cycles_burst(&w->cycles, b->n);

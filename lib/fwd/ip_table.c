@@ -7,11 +7,14 @@
 
 #include "fwd/hash.h"
 #include "fwd/ip_table.h"
+#include "fwd/mac_table.h"
 
 _Static_assert(IP_TABLE_BULK <= HASH_BULK, "a bulk is one call");
 
 struct ip_table {
-	struct hash *v4, *v6; /* NULL: no address of the family */
+	struct mac_table
+		*v4; /* 32 bits fit its keys; NULL, here and below: no address of the family */
+	struct hash *v6;
 	uint32_t refs;
 };
 
@@ -26,6 +29,33 @@ int ip_pair_compare(const void *a, const void *b)
 	return x->key.w[1] < y->key.w[1] ? -1 : x->key.w[1] > y->key.w[1];
 }
 
+static int fill_v4(struct ip_table *t, const struct ip_pair *pairs, size_t n, int socket,
+		   struct err *err)
+{
+	struct mac_pairs list = {.list = malloc(n * sizeof(*list.list)), .n = n};
+
+	if (list.list == NULL)
+		return err_set(err, ENOMEM, "no memory for a table of %zu addresses", n);
+	for (size_t i = 0; i < n; i++)
+		list.list[i] = (struct mac_pair){pairs[i].key.w[0], pairs[i].value};
+	t->v4 = mac_table_create(&list, socket, err);
+	free(list.list);
+	return t->v4 != NULL ? 0 : -err->code;
+}
+
+static int fill_v6(struct ip_table *t, const struct ip_pair *pairs, size_t n, int socket,
+		   struct err *err)
+{
+	int rc = 0;
+
+	t->v6 = hash_create(16, n, socket, err);
+	if (t->v6 == NULL)
+		return -err->code;
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = hash_set(t->v6, &pairs[i].key, pairs[i].value, err);
+	return rc;
+}
+
 static int fill(struct ip_table *t, const struct ip_pair *pairs, size_t n, int socket,
 		struct err *err)
 {
@@ -35,13 +65,9 @@ static int fill(struct ip_table *t, const struct ip_pair *pairs, size_t n, int s
 	while (n4 < n && !pairs[n4].v6)
 		n4++;
 	if (n4 > 0)
-		t->v4 = hash_create(8, n4, socket, err);
-	if (n4 < n)
-		t->v6 = hash_create(16, n - n4, socket, err);
-	if ((n4 > 0 && t->v4 == NULL) || (n4 < n && t->v6 == NULL))
-		return -err->code;
-	for (size_t i = 0; i < n && rc == 0; i++)
-		rc = hash_set(i < n4 ? t->v4 : t->v6, &pairs[i].key, pairs[i].value, err);
+		rc = fill_v4(t, pairs, n4, socket, err);
+	if (n4 < n && rc == 0)
+		rc = fill_v6(t, pairs + n4, n - n4, socket, err);
 	return rc;
 }
 
@@ -76,7 +102,7 @@ void ip_table_put(struct ip_table *t)
 {
 	if (t == NULL || --t->refs > 0)
 		return;
-	hash_free(t->v4);
+	mac_table_free(t->v4);
 	hash_free(t->v6);
 	free(t);
 }
@@ -84,23 +110,40 @@ void ip_table_put(struct ip_table *t)
 uint16_t ip_table_lookup(const struct ip_table *t, const struct ip_key *key, bool v6,
 			 uint16_t missing)
 {
-	const struct hash *h = v6 ? t->v6 : t->v4;
+	if (v6)
+		return t->v6 != NULL ? hash_lookup(t->v6, key, missing) : missing;
+	return t->v4 != NULL ? mac_table_lookup(t->v4, key->w[0], missing) : missing;
+}
 
-	return h != NULL ? hash_lookup(h, key, missing) : missing;
+static void lookup_v4(const struct mac_table *t, const struct ip_key *const *keys, uint16_t n,
+		      uint16_t missing, uint16_t *values)
+{
+	uint64_t list[IP_TABLE_BULK];
+
+	for (uint16_t i = 0; i < n; i++)
+		list[i] = keys[i]->w[0];
+	mac_table_lookup_bulk(t, list, n, missing, values);
+}
+
+static void lookup_v6(const struct hash *h, const struct ip_key *const *keys, uint16_t n,
+		      uint16_t missing, uint16_t *values)
+{
+	const void *list[IP_TABLE_BULK];
+
+	for (uint16_t i = 0; i < n; i++)
+		list[i] = keys[i];
+	hash_lookup_bulk(h, list, n, missing, values);
 }
 
 void ip_table_lookup_bulk(const struct ip_table *t, const struct ip_key *const *keys, bool v6,
 			  uint16_t n, uint16_t missing, uint16_t *values)
 {
-	const struct hash *h = v6 ? t->v6 : t->v4;
-	const void *list[IP_TABLE_BULK];
-
-	if (unlikely(h == NULL)) {
+	if (unlikely(v6 ? t->v6 == NULL : t->v4 == NULL)) {
 		for (uint16_t i = 0; i < n; i++)
 			values[i] = missing;
-		return;
+	} else if (v6) {
+		lookup_v6(t->v6, keys, n, missing, values);
+	} else {
+		lookup_v4(t->v4, keys, n, missing, values);
 	}
-	for (uint16_t i = 0; i < n; i++)
-		list[i] = keys[i];
-	hash_lookup_bulk(h, list, n, missing, values);
 }

@@ -19,13 +19,18 @@
 #error "MAC keys are made by little-endian loads"
 #endif
 
-/** The key of the six bytes at @p b. */
+/*
+ * The key of the six bytes at @p b. In two loads: put together in memory, each key
+ * would wait until both stores were done (15 cycles, measured).
+ */
 static inline uint64_t mac_load(const uint8_t *b)
 {
-	uint64_t key = 0;
+	uint32_t first;
+	uint16_t last;
 
-	memcpy(&key, b, 6);
-	return key;
+	memcpy(&first, b, 4);
+	memcpy(&last, b + 4, 2);
+	return first | (uint64_t)last << 32;
 }
 
 /** Writes the six bytes of @p mac to @p b. */
