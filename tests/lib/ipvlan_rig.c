@@ -76,11 +76,15 @@ void iv_start(struct iv_rig *r, const struct iv_row *row)
 	iv_setup_read(&r->s, row);
 	iv_ini(&r->s, r->ini, sizeof(r->ini));
 	rig_start(&r->rig, r->ini);
+	r->runs = true;
 }
 
 void iv_stop(struct iv_rig *r)
 {
-	rig_stop(&r->rig);
+	if (r->runs) {
+		r->runs = false;
+		rig_stop(&r->rig);
+	}
 }
 
 int iv_reload(struct iv_rig *r)

@@ -21,6 +21,7 @@ struct iv_copy {
 };
 
 struct iv_rig {
+	bool runs;
 	struct rig rig;
 	struct iv_setup s;
 	char ini[IV_INI_SIZE];
@@ -37,7 +38,7 @@ void iv_ini(const struct iv_setup *s, char *ini, size_t size);
 /** Starts @p r on what @p row asks for. */
 void iv_start(struct iv_rig *r, const struct iv_row *row);
 
-/** Stops; every mbuf is back, or the test fails. */
+/** Stops, if it runs; every mbuf is back, or the test fails. Where tests fail: cmocka's teardown. */
 void iv_stop(struct iv_rig *r);
 
 /** Another state of r->s, as a changed file would bring it; 0 or -errno. */
