@@ -6,13 +6,24 @@
 
 #include "base/log.h"
 #include "ctl/addresses.h"
+#include "ctl/l3.h"
 #include "ctl/signature.h"
 #include "fwd/ip_table.h"
+#include "fwd/routes.h"
 
-/** One address that a vnic was learnt to have. */
+/** A learned address that wasn't seen for so long is forgotten. */
+#define LEARN_AGE_MS 300000
+/** One that was seen so lately isn't forgotten for a new one: who sprays makes a snapshot a second, not more. */
+#define LEARN_KEEP_MS 1000
+/** Leases of one vnic. */
+#define LEASES_MAX 16
+
+/** One address that a vnic was learnt, or given by DHCP, to have. */
 struct learned {
 	struct ip_addr ip;
 	uint64_t seen; /* ms */
+	uint64_t until; /* a lease ends then; 0: learnt */
+	uint64_t client; /* of a lease: whose */
 };
 
 /* ---- what a vnic has ---- */
@@ -53,7 +64,7 @@ static bool is_listed(const struct vnic_rt *v)
 
 /* ---- has anything changed? ---- */
 
-static uint64_t signature(const struct vnic_rt *v, uint64_t h)
+uint64_t addresses_signature(const struct vnic_rt *v, uint64_t h)
 {
 	size_t n = addresses_count(v);
 
@@ -96,6 +107,12 @@ static int claim(struct claims *c, const struct ip_range *r, uint16_t id)
 	return 0;
 }
 
+static bool claims_any(const struct vnic_rt *v, const struct port_rt *p)
+{
+	return v->port == p && is_listed(v) && v->active;
+}
+
+/* What was configured, and what netdevs have. */
 static int claim_all(struct claims *c, const struct runtime *rt, const struct port_rt *p)
 {
 	int rc = 0;
@@ -104,13 +121,39 @@ static int claim_all(struct claims *c, const struct runtime *rt, const struct po
 		const struct vnic_rt *v = rt->vnics[i];
 		size_t n;
 
-		if (v->port != p || !is_listed(v) || !v->active)
+		if (!claims_any(v, p))
 			continue;
 		n = addresses_count(v);
-		for (size_t k = 0; k < n && rc == 0; k++) {
+		for (size_t k = v->n_learned; k < n && rc == 0; k++) {
 			struct ip_range r = addresses_get(v, k);
 
 			rc = claim(c, &r, v->id);
+		}
+	}
+	return rc;
+}
+
+static const struct ip_pair *find_claim(const struct claims *c, size_t n, const struct ip_addr *ip)
+{
+	const struct ip_pair wanted = {.key = ip_key_of(ip), .v6 = ip->family == 6};
+
+	return n > 0 ? bsearch(&wanted, c->list, n, sizeof(*c->list), ip_pair_compare) : NULL;
+}
+
+/* What a vnic was learnt to have it has if nobody has been given it. */
+static int claim_learned(struct claims *c, const struct runtime *rt, const struct port_rt *p)
+{
+	size_t given = c->n;
+	int rc = 0;
+
+	for (size_t i = 0; i < rt->conf->n_vnics && rc == 0; i++) {
+		const struct vnic_rt *v = rt->vnics[i];
+
+		for (size_t k = 0; claims_any(v, p) && k < v->n_learned && rc == 0; k++) {
+			struct ip_range r = addresses_get(v, k);
+
+			if (find_claim(c, given, &r.first) == NULL)
+				rc = claim(c, &r, v->id);
 		}
 	}
 	return rc;
@@ -154,6 +197,54 @@ static void settle(const struct runtime *rt, const struct port_rt *p, struct cla
 	c->n = n;
 }
 
+static void forget(struct vnic_rt *v, size_t i)
+{
+	v->learned[i] = v->learned[--v->n_learned];
+}
+
+/* Who lost an address to another vnic is not to claim it again by and by. */
+static void forget_lost(const struct runtime *rt, const struct port_rt *p, const struct claims *c)
+{
+	for (size_t i = 0; i < rt->conf->n_vnics; i++) {
+		struct vnic_rt *v = rt->vnics[i];
+
+		for (size_t k = 0; claims_any(v, p) && k < v->n_learned;) {
+			const struct ip_pair *has = find_claim(c, c->n, &v->learned[k].ip);
+
+			if (has != NULL && has->value == v->id) {
+				k++;
+				continue;
+			}
+			v->conflicts++;
+			forget(v, k);
+		}
+	}
+}
+
+static void sort(struct claims *c)
+{
+	if (c->n > 0)
+		qsort(c->list, c->n, sizeof(*c->list), ip_pair_compare);
+}
+
+static int gather(const struct runtime *rt, const struct port_rt *p, struct claims *c)
+{
+	size_t given;
+	int rc = claim_all(c, rt, p);
+
+	if (rc != 0)
+		return rc;
+	sort(c);
+	settle(rt, p, c);
+	given = c->n;
+	rc = claim_learned(c, rt, p);
+	if (rc != 0 || c->n == given)
+		return rc;
+	sort(c);
+	settle(rt, p, c);
+	return 0;
+}
+
 static void rebuild(struct runtime *rt, struct port_rt *p)
 {
 	int socket = p->wire.endpoint != NULL ? p->wire.endpoint->socket : -1;
@@ -161,14 +252,12 @@ static void rebuild(struct runtime *rt, struct port_rt *p)
 	struct ip_table *t;
 	struct err err = {0};
 
-	if (claim_all(&c, rt, p) != 0) {
+	if (gather(rt, p, &c) != 0) {
 		free(c.list);
 		LOG(ERR, CTL, "port %s: no memory for its vnics' addresses", p->conf->name);
 		return;
 	}
-	if (c.n > 0)
-		qsort(c.list, c.n, sizeof(*c.list), ip_pair_compare);
-	settle(rt, p, &c);
+	forget_lost(rt, p, &c);
 	t = ip_table_create(c.list, c.n, socket, &err);
 	if (t == NULL) {
 		LOG(ERR, CTL, "port %s: %s; its addresses stay as they were", p->conf->name,
@@ -191,7 +280,7 @@ void addresses_update(struct runtime *rt)
 			continue;
 		listed[v->port->id] = true;
 		if (v->active)
-			signatures[v->port->id] = signature(v, signatures[v->port->id]);
+			signatures[v->port->id] = addresses_signature(v, signatures[v->port->id]);
 	}
 	for (size_t i = 0; i < rt->conf->n_ports; i++) {
 		struct port_rt *p = rt->ports[i];
@@ -228,33 +317,83 @@ static struct learned *find_learned(const struct vnic_rt *v, const struct ip_add
 	return NULL;
 }
 
-/* A new place, or that of the family's longest unseen one. */
-static struct learned *place(struct vnic_rt *v, uint8_t family)
+/* The port's own, its networks' broadcast addresses, and those of its gateways and other neighbours. */
+static bool is_of_port(const struct port_rt *p, const struct ip_addr *ip)
 {
-	struct learned *oldest = NULL, *grown;
+	const struct endpoint_state *host = &p->host.state;
+	const struct neigh_table *neighbours = l3_neighbours(p);
+	const struct neigh *n = neighbours != NULL ? neigh_find(neighbours, ip) : NULL;
+	struct ip_key key = ip_key_of(ip), hop;
+
+	if (n != NULL && neigh_is_usable(n))
+		return true;
+	for (size_t i = 0; i < p->conf->n_addresses; i++)
+		if (ip_addr_cmp(&p->conf->addresses[i].addr, ip) == 0)
+			return true;
+	for (size_t i = 0; i < p->conf->n_routes; i++)
+		if (ip_addr_cmp(&p->conf->routes[i].via, ip) == 0)
+			return true;
+	for (size_t i = 0; p->host.endpoint != NULL && host->present && i < host->n_addresses; i++)
+		if (ip_addr_cmp(&host->addresses[i], ip) == 0)
+			return true;
+	if (l3_routes(p) == NULL)
+		return false;
+	switch (routes_lookup(l3_routes(p), &key, ip->family == 6, &hop)) {
+	case ROUTE_LOCAL:
+	case ROUTE_BROADCAST:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Who has it: @p v itself, nobody (VNIC_NONE), or somebody else, which is counted. */
+static bool may_have(struct vnic_rt *v, const struct ip_addr *ip, uint16_t *owner)
+{
+	struct ip_key key = ip_key_of(ip);
+
+	if (v->port == NULL || v->port->addresses == NULL || !ip_addr_is_unicast(ip) ||
+	    ip_key_is_unroutable(&key, ip->family == 6))
+		return false;
+	*owner = ip_table_lookup(v->port->addresses, &key, ip->family == 6, VNIC_NONE);
+	if ((*owner == VNIC_NONE && !is_of_port(v->port, ip)) || *owner == v->id)
+		return true;
+	v->conflicts++;
+	return false;
+}
+
+static struct learned *grow(struct vnic_rt *v)
+{
+	struct learned *grown = reallocarray(v->learned, v->n_learned + 1, sizeof(*grown));
+
+	if (grown == NULL)
+		return NULL;
+	v->learned = grown;
+	return &v->learned[v->n_learned++];
+}
+
+/* A new place, or that of the family's longest unseen one. */
+static struct learned *place(struct vnic_rt *v, uint8_t family, uint64_t now)
+{
+	struct learned *oldest = NULL;
 	size_t n = 0;
 
 	for (size_t i = 0; i < v->n_learned; i++) {
 		struct learned *l = &v->learned[i];
 
-		if (l->ip.family != family)
+		if (l->ip.family != family || l->until != 0)
 			continue;
 		n++;
 		if (oldest == NULL || l->seen < oldest->seen)
 			oldest = l;
 	}
-	if (n >= v->conf->learn)
-		return oldest;
-	grown = reallocarray(v->learned, v->n_learned + 1, sizeof(*grown));
-	if (grown == NULL)
-		return oldest;
-	v->learned = grown;
-	return &v->learned[v->n_learned++];
+	if (n < v->conf->learn)
+		return grow(v);
+	return oldest != NULL && now - oldest->seen >= LEARN_KEEP_MS ? oldest : NULL;
 }
 
 bool addresses_learn(struct vnic_rt *v, const struct ip_addr *ip, uint64_t now)
 {
-	struct ip_key key = ip_key_of(ip);
 	struct learned *l = find_learned(v, ip);
 	uint16_t owner;
 
@@ -262,14 +401,95 @@ bool addresses_learn(struct vnic_rt *v, const struct ip_addr *ip, uint64_t now)
 		l->seen = now;
 		return false;
 	}
-	if (v->port == NULL || v->port->addresses == NULL || !ip_addr_is_unicast(ip))
+	if (!may_have(v, ip, &owner) || owner == v->id)
 		return false;
-	owner = ip_table_lookup(v->port->addresses, &key, ip->family == 6, VNIC_NONE);
-	if (owner != VNIC_NONE)
-		return false;
-	l = place(v, ip->family);
+	l = place(v, ip->family, now);
 	if (l == NULL)
 		return false;
-	*l = (struct learned){*ip, now};
+	*l = (struct learned){.ip = *ip, .seen = now};
 	return true;
+}
+
+/* ---- leases ---- */
+
+static struct learned *place_lease(struct vnic_rt *v)
+{
+	struct learned *first = NULL;
+	size_t n = 0;
+
+	for (size_t i = 0; i < v->n_learned; i++) {
+		struct learned *l = &v->learned[i];
+
+		if (l->until == 0)
+			continue;
+		n++;
+		if (first == NULL || l->until < first->until)
+			first = l;
+	}
+	return n < LEASES_MAX ? grow(v) : first;
+}
+
+bool addresses_lease(struct vnic_rt *v, const struct ip_addr *ip, uint64_t client, uint64_t until,
+		     uint64_t now)
+{
+	struct learned *l = find_learned(v, ip);
+	bool is_new = l == NULL;
+	uint16_t owner;
+
+	if (is_new) {
+		if (!may_have(v, ip, &owner) || owner == v->id)
+			return false;
+		l = place_lease(v);
+	}
+	if (l == NULL)
+		return false;
+	*l = (struct learned){*ip, now, until, client};
+	return is_new;
+}
+
+bool addresses_release(struct vnic_rt *v, const struct ip_addr *ip, uint64_t client)
+{
+	bool changed = false;
+
+	for (size_t i = 0; i < v->n_learned;) {
+		const struct learned *l = &v->learned[i];
+
+		if (l->until == 0 || l->client != client ||
+		    (ip != NULL && ip_addr_cmp(&l->ip, ip) != 0)) {
+			i++;
+			continue;
+		}
+		forget(v, i);
+		changed = true;
+	}
+	return changed;
+}
+
+/* ---- time ---- */
+
+/* Is it over, or does the configuration no longer have it? */
+static bool is_over(const struct vnic_rt *v, const struct learned *l, uint64_t now)
+{
+	if (l->until != 0)
+		return l->until <= now || !v->conf->dhcp;
+	return now - l->seen >= LEARN_AGE_MS || v->conf->learn == 0;
+}
+
+bool addresses_age(struct runtime *rt, uint64_t now)
+{
+	bool changed = false;
+
+	for (size_t i = 0; i < rt->conf->n_vnics; i++) {
+		struct vnic_rt *v = rt->vnics[i];
+
+		for (size_t k = 0; k < v->n_learned;) {
+			if (!is_over(v, &v->learned[k], now)) {
+				k++;
+				continue;
+			}
+			forget(v, k);
+			changed = true;
+		}
+	}
+	return changed;
 }

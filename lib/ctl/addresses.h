@@ -22,10 +22,26 @@ void addresses_free_port(struct port_rt *p);
 void addresses_free_vnic(struct vnic_rt *v);
 
 /**
- * Vnic @p v was seen to send from @p ip: it has it from now on, if nobody else has and
- * its `learn` allows; the longest unseen one makes room.
+ * Vnic @p v was seen to send from @p ip: it has it from now on, if neither another vnic nor
+ * the port or a known neighbour has, and its `learn` allows; the longest unseen one makes room.
  * @return true: something changed, and is to be published
  */
 bool addresses_learn(struct vnic_rt *v, const struct ip_addr *ip, uint64_t now);
+
+/**
+ * A DHCP server gave @p ip to @p client at vnic @p v, or renewed it, on the same terms.
+ * @param until  when the lease ends; UINT64_MAX: never
+ */
+bool addresses_lease(struct vnic_rt *v, const struct ip_addr *ip, uint64_t client, uint64_t until,
+		     uint64_t now);
+
+/** @p client at @p v gave back @p ip; NULL: all its leases. true: something changed. */
+bool addresses_release(struct vnic_rt *v, const struct ip_addr *ip, uint64_t client);
+
+/** Forgets what wasn't seen for five minutes, and leases that ended. true: something changed. */
+bool addresses_age(struct runtime *rt, uint64_t now);
+
+/** A number that differs when what @p v has does, beginning with @p h. */
+uint64_t addresses_signature(const struct vnic_rt *v, uint64_t h);
 
 #endif /* CTL_ADDRESSES_H */

@@ -15,7 +15,9 @@
 #include "conf/arena.h"
 #include "conf/spec.h"
 #include "ctl/addresses.h"
+#include "ctl/announce.h"
 #include "ctl/attach.h"
+#include "ctl/dhcp_asks.h"
 #include "ctl/l3.h"
 #include "ctl/placement.h"
 #include "ctl/runtime.h"
@@ -73,6 +75,8 @@ static void free_vnic(struct runtime *rt, struct vnic_rt *v, struct leaving *l)
 {
 	detach(rt, &v->at, l);
 	addresses_free_vnic(v);
+	announce_free_vnic(v);
+	dhcp_asks_forget(rt->dhcp, v->id);
 	rt->by_id[v->id] = NULL;
 	for (uint32_t i = 0; rt->running && i < rt->n_workers; i++)
 		stats_clear(&rt->dp.workers[i]->stats.vnics[v->id]);

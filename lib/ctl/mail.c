@@ -6,6 +6,7 @@
 #include <rte_mbuf.h>
 
 #include "ctl/addresses.h"
+#include "ctl/dhcp_assist.h"
 #include "ctl/l3.h"
 #include "ctl/mail.h"
 
@@ -40,13 +41,17 @@ static void read_mac(struct runtime *rt, const struct letter *l)
 {
 	struct vnic_rt *v = rt->by_id[l->id];
 
-	if (v == NULL || v->owner_mac == l->mac)
+	if (v == NULL || v->owner_mac == l->mac || v->conf->mac_policy != MAC_NAT)
+		return;
+	/* A netdev's own is known; and who is checked can't have another one tomorrow. */
+	if (v->conf->endpoint.type == ENDPOINT_TAP ||
+	    (v->conf->spoofcheck != SPOOFCHECK_OFF && v->owner_mac != 0))
 		return;
 	v->owner_mac = l->mac;
 	rt->dirty = true;
 }
 
-static void read_letter(struct runtime *rt, const struct letter *l, uint64_t now)
+static void read_letter(struct runtime *rt, struct letter *l, uint64_t now)
 {
 	switch ((enum letter_kind)l->kind) {
 	case LETTER_WANTED:
@@ -61,7 +66,11 @@ static void read_letter(struct runtime *rt, const struct letter *l, uint64_t now
 		read_mac(rt, l);
 		break;
 	case LETTER_DHCP_ASKED:
+		dhcp_assist_asked(rt, l, now);
+		break;
 	case LETTER_DHCP_ANSWER:
+	case LETTER_DHCP_NOTED:
+		dhcp_assist_answered(rt, l, now);
 		break;
 	}
 	rte_pktmbuf_free(l->m);
@@ -87,24 +96,32 @@ void mail_run(struct runtime *rt)
 	rt->dirty |= l3_is_changed(rt);
 }
 
+void mail_forward(struct runtime *rt, uint32_t receiver, const struct attachment *a,
+		  struct rte_mbuf *m)
+{
+	uint32_t i = a->placed && a->worker[0] < rt->dp.n_workers ? a->worker[0] : 0;
+	struct worker *w = rt->dp.workers[i];
+
+	if (mailbox_send(w->mail, receiver, m))
+		idle_wake(&w->idle);
+	else
+		rte_pktmbuf_free(m);
+}
+
 void mail_send(struct runtime *rt, uint32_t receiver, const struct attachment *a,
 	       const uint8_t *frame, uint32_t len)
 {
-	struct worker *w;
 	struct rte_mbuf *m;
 
 	if (!rt->running || a->endpoint == NULL)
 		return;
-	w = rt->dp.workers[a->placed && a->worker[0] < rt->dp.n_workers ? a->worker[0] : 0];
 	m = rte_pktmbuf_alloc(a->endpoint->pool);
 	if (m == NULL)
 		return;
-	if (len <= rte_pktmbuf_tailroom(m)) {
-		memcpy(rte_pktmbuf_append(m, (uint16_t)len), frame, len);
-		if (mailbox_send(w->mail, receiver, m)) {
-			idle_wake(&w->idle);
-			return;
-		}
+	if (len > rte_pktmbuf_tailroom(m)) {
+		rte_pktmbuf_free(m);
+		return;
 	}
-	rte_pktmbuf_free(m);
+	memcpy(rte_pktmbuf_append(m, (uint16_t)len), frame, len);
+	mail_forward(rt, receiver, a, m);
 }

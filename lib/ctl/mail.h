@@ -25,4 +25,8 @@ void mail_run(struct runtime *rt);
 void mail_send(struct runtime *rt, uint32_t receiver, const struct attachment *a,
 	       const uint8_t *frame, uint32_t len);
 
+/** The same with frame @p m as it is, which is consumed. */
+void mail_forward(struct runtime *rt, uint32_t receiver, const struct attachment *a,
+		  struct rte_mbuf *m);
+
 #endif /* CTL_MAIL_H */

@@ -6,9 +6,11 @@
 
 #include "base/log.h"
 #include "ctl/addresses.h"
+#include "ctl/announce.h"
 #include "ctl/attach.h"
 #include "ctl/capture.h"
 #include "ctl/counters.h"
+#include "ctl/dhcp_asks.h"
 #include "ctl/effective.h"
 #include "ctl/l3.h"
 #include "ctl/mail.h"
@@ -105,6 +107,7 @@ int runtime_publish(struct runtime *rt, struct err *err)
 	dataplane_set_adaptive(&rt->dp, rt->conf->global.idle_adaptive);
 	arm_all(rt);
 	effective_tell_carriers(rt);
+	announce_update(rt, mail_now());
 	if (rt->captures != NULL)
 		captures_follow(rt->captures);
 	view_publish(rt);
@@ -138,9 +141,13 @@ static void look_at(struct runtime *rt, struct attachment *a)
 
 void runtime_tick(struct runtime *rt)
 {
+	uint64_t now = mail_now();
+
 	workers_tick(rt);
-	l3_tick(rt, mail_now());
+	l3_tick(rt, now);
 	mail_run(rt);
+	rt->dirty |= addresses_age(rt, now);
+	announce_tick(rt, now);
 	for (size_t i = 0; i < rt->conf->n_ports; i++) {
 		look_at(rt, &rt->ports[i]->wire);
 		look_at(rt, &rt->ports[i]->host);
@@ -190,6 +197,7 @@ void runtime_destroy(struct runtime *rt)
 		dataplane_destroy(&rt->dp);
 	for (size_t i = 0; i < rt->conf->n_vnics; i++) {
 		addresses_free_vnic(rt->vnics[i]);
+		announce_free_vnic(rt->vnics[i]);
 		free(rt->vnics[i]);
 	}
 	for (size_t i = 0; i < rt->conf->n_ports; i++) {
@@ -197,6 +205,7 @@ void runtime_destroy(struct runtime *rt)
 		free(rt->ports[i]);
 	}
 	workers_forget(rt);
+	dhcp_asks_free(rt->dhcp);
 	free(rt->vnics);
 	free(rt->ports);
 	free(rt->by_id);

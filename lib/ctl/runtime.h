@@ -17,6 +17,8 @@
 #include "dp/dataplane.h"
 #include "endpoint/endpoint.h"
 
+struct announce;
+struct dhcp_asks;
 struct ip_table;
 struct l3;
 struct learned;
@@ -67,6 +69,7 @@ struct vnic_rt {
 	uint64_t owner_mac; /**< macnat: its owner's own; 0: not seen yet */
 	struct learned *learned; /**< addresses.c's */
 	size_t n_learned;
+	struct announce *announce; /**< announce.c's; NULL: it announces nothing */
 	uint64_t conflicts; /**< addresses that it wanted and another vnic has */
 	struct err refused; /**< what its owner wanted and the kernel would have refused */
 };
@@ -86,6 +89,8 @@ struct runtime {
 	uint32_t load[CONF_MAX_WORKERS]; /**< what placement gave each worker */
 	bool dirty; /**< an endpoint's far side changed */
 	struct workers_past *past; /**< workers.c's own; NULL: no tick yet */
+	struct dhcp_asks *dhcp; /**< who asked; NULL: nobody yet */
+	size_t announcer; /**< the vnic that announces first in the next tick */
 	struct captures *captures; /**< follow every snapshot; NULL: there can't be any yet */
 };
 

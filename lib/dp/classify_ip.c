@@ -176,10 +176,26 @@ uint16_t classify_next(const struct fwd_port *port, const struct ip_key *dst, bo
 	return i == UINT16_MAX ? NEXT_WAIT : (uint16_t)(i + NEXT_FIRST);
 }
 
+void classify_claims(const struct fwd_vnic *self, struct burst *b)
+{
+	if (!self->kind->by_ip)
+		parse_ip(b, false);
+	for (uint16_t i = 0; i < b->n; i++) {
+		const struct pkt_ip *ip = &b->ip[i];
+		uint16_t *owner = &b->h[i].owner;
+
+		*owner = VNIC_NONE;
+		if (!has_key(ip))
+			continue;
+		*owner = owner_of(self->port, &ip->src, ip->v6);
+		if (*owner == self->id && ip->nd == PKT_ND_ADVERTISE)
+			*owner = owner_of(self->port, &ip->target, true);
+	}
+}
+
 void classify_ip_from_vnic(const struct fwd_vnic *self, struct burst *b)
 {
 	const struct fwd_port *port = self->port;
-	bool wants_source = self->spoofcheck == SPOOFCHECK_IP || self->learns;
 
 	find_destinations(port, b, true);
 	for (uint16_t i = 0; i < b->n; i++) {
@@ -187,7 +203,7 @@ void classify_ip_from_vnic(const struct fwd_vnic *self, struct burst *b)
 		struct hit *h = &b->h[i];
 		struct ip_key hop;
 
-		if (wants_source && has_key(ip))
+		if (self->learns && has_key(ip))
 			h->owner = owner_of(port, &ip->src, ip->v6);
 		if (port->mode == MODE_L2) {
 			if (pkt_is_group(&b->p[i]))

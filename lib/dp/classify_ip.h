@@ -14,6 +14,12 @@ void parse_ip(struct burst *b, bool sums);
 /** Frames of the wire. */
 void classify_ip_from_wire(const struct fwd_port *port, struct burst *b);
 
+/**
+ * For `spoofcheck = ip`, of any kind: b->h's owner becomes the vnic that has the address from
+ * which, or in an advertisement of which, a frame of @p self speaks. Everything else is found already.
+ */
+void classify_claims(const struct fwd_vnic *self, struct burst *b);
+
 /** Frames of vnic @p self. */
 void classify_ip_from_vnic(const struct fwd_vnic *self, struct burst *b);
 

@@ -3,6 +3,7 @@
 #include "dp/classify.h"
 #include "dp/deliver.h"
 #include "dp/deliver_ip.h"
+#include "dp/translate.h"
 
 /** What all frames of a burst have in common. */
 struct origin {
@@ -33,6 +34,11 @@ static inline uint32_t rx_len(const struct pkt *p)
 
 static inline void to_vnic(struct origin *o, uint16_t id, struct rte_mbuf *m, uint32_t len)
 {
+	if (unlikely(o->vnics[id].macnat) && (len & TX_GROUP) == 0) {
+		m = translate_inbound(o->w, &o->vnics[id], m);
+		if (m == NULL)
+			return;
+	}
 	tx_put(&o->w->tx, TX_VNIC(id), o->vnics[id].endpoint, m, len);
 }
 

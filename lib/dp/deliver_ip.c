@@ -5,6 +5,7 @@
 #include "dp/classify_ip.h"
 #include "dp/deliver_ip.h"
 #include "dp/route.h"
+#include "dp/translate.h"
 #include "fwd/next_hops.h"
 
 static void drop(struct worker *w, const struct fwd_port *port, struct rte_mbuf *m,
@@ -133,6 +134,18 @@ static void look_at_all(struct worker *w)
 
 /* ---- answers, letters, parcels ---- */
 
+/* Main's frames and answers name the port's MAC, as everybody's do. */
+static void put(struct worker *w, uint32_t receiver, struct endpoint *ep, struct rte_mbuf *m)
+{
+	const struct fwd_vnic *v =
+		receiver < STATS_MAX_VNICS ? &w->snapshot->vnics[receiver] : NULL;
+
+	if (v != NULL && v->macnat)
+		m = translate_inbound(w, v, m);
+	if (m != NULL)
+		tx_put(&w->tx, receiver, ep, m, m->pkt_len);
+}
+
 void deliver_answer(struct worker *w, const struct fwd_port *port, struct rte_mbuf *m,
 		    uint32_t receiver, struct endpoint *ep)
 {
@@ -140,16 +153,18 @@ void deliver_answer(struct worker *w, const struct fwd_port *port, struct rte_mb
 
 	/* None for what is malformed: no answer is the answer. */
 	if (answer != NULL)
-		tx_put(&w->tx, receiver, ep, answer, answer->pkt_len);
+		put(w, receiver, ep, answer);
 }
 
-void deliver_letter(struct worker *w, enum letter_kind kind, uint16_t id, struct rte_mbuf *m)
+bool deliver_letter(struct worker *w, enum letter_kind kind, uint16_t id, struct rte_mbuf *m)
 {
 	const struct letter l = {.kind = (uint8_t)kind, .id = id, .m = m};
 
 	rte_pktmbuf_refcnt_update(m, 1);
-	if (!mailbox_write(w->mail, &l))
-		rte_pktmbuf_free(m);
+	if (mailbox_write(w->mail, &l))
+		return true;
+	rte_pktmbuf_free(m);
+	return false;
 }
 
 static struct endpoint *endpoint_of(const struct snapshot *s, uint32_t receiver)
@@ -166,6 +181,16 @@ static struct endpoint *endpoint_of(const struct snapshot *s, uint32_t receiver)
 	return receiver == TX_WIRE(port) ? s->ports[port].wire : s->ports[port].host;
 }
 
+/* What main hands back to a host that isn't there has nobody, as if it had never been asked. */
+static void lose(struct worker *w, const struct parcel *parcel)
+{
+	uint32_t port = (parcel->receiver - STATS_MAX_VNICS) / 2;
+
+	if (parcel->receiver >= STATS_MAX_VNICS && parcel->receiver == TX_HOST(port))
+		stats_drop_rx(&w->stats.ports[port], DROP_NO_OWNER, 1);
+	rte_pktmbuf_free(parcel->m);
+}
+
 static void send_parcels(struct worker *w)
 {
 	struct parcel parcel;
@@ -174,9 +199,9 @@ static void send_parcels(struct worker *w)
 		struct endpoint *ep = endpoint_of(w->snapshot, parcel.receiver);
 
 		if (ep == NULL)
-			rte_pktmbuf_free(parcel.m);
+			lose(w, &parcel);
 		else
-			tx_put(&w->tx, parcel.receiver, ep, parcel.m, parcel.m->pkt_len);
+			put(w, parcel.receiver, ep, parcel.m);
 	}
 }
 

@@ -24,7 +24,8 @@ enum letter_kind {
 	LETTER_CONFLICT, /**< vnic `id` sent from address `ip`, which another one has */
 	LETTER_MAC, /**< vnic `id` sent from MAC `mac` (macnat) */
 	LETTER_DHCP_ASKED, /**< `m`: vnic `id` asked */
-	LETTER_DHCP_ANSWER, /**< `m`: a DHCP reply came to port `id` */
+	LETTER_DHCP_ANSWER, /**< `m`: a DHCP reply came to port `id`; main delivers it */
+	LETTER_DHCP_NOTED, /**< `m`: the same, and it was delivered */
 };
 
 struct letter {
@@ -37,7 +38,7 @@ struct letter {
 };
 
 struct parcel {
-	uint32_t receiver; /**< TX_VNIC() or TX_WIRE() */
+	uint32_t receiver; /**< TX_VNIC(), TX_WIRE() or TX_HOST() */
 	struct rte_mbuf *m;
 };
 

@@ -15,8 +15,7 @@ static bool is_writable(const struct rte_mbuf *m, uint32_t len)
 	return m->data_len >= len && rte_mbuf_refcnt_read(m) == 1 && RTE_MBUF_DIRECT(m);
 }
 
-/* The first @p len bytes become ours to write. */
-static struct rte_mbuf *own(struct rte_mbuf *m, uint32_t len, struct rte_mempool *pool)
+struct rte_mbuf *route_own(struct rte_mbuf *m, uint32_t len, struct rte_mempool *pool)
 {
 	struct rte_mbuf *copy;
 
@@ -36,7 +35,7 @@ struct rte_mbuf *route_rewrite(struct rte_mbuf *m, uint64_t dst, uint64_t src,
 {
 	uint8_t *b;
 
-	m = own(m, PKT_ETH_LEN, pool);
+	m = route_own(m, PKT_ETH_LEN, pool);
 	if (unlikely(m == NULL))
 		return NULL;
 	b = rte_pktmbuf_mtod(m, uint8_t *);
@@ -93,7 +92,7 @@ int route_fragment(struct rte_mbuf *m, uint32_t mtu, struct rte_mempool *pool,
 	m = finished(m, pool);
 	if (m == NULL)
 		return -ENOBUFS;
-	m = own(m, PKT_ETH_LEN + 60, pool);
+	m = route_own(m, PKT_ETH_LEN + 60, pool);
 	if (m == NULL)
 		return -ENOBUFS;
 	memcpy(header, rte_pktmbuf_mtod(m, void *), PKT_ETH_LEN);

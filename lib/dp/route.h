@@ -13,6 +13,12 @@
 #define ROUTE_MAX_FRAGMENTS 128
 
 /**
+ * The first @p len bytes of @p m become ours to write, contiguous and unshared. Consumes @p m.
+ * @return the frame, or NULL: no mbuf for a copy, and @p m is freed
+ */
+struct rte_mbuf *route_own(struct rte_mbuf *m, uint32_t len, struct rte_mempool *pool);
+
+/**
  * Writes both MACs. Consumes @p m, which may be shared.
  * @return the frame, or NULL: no mbuf for a copy, and @p m is freed
  */

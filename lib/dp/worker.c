@@ -8,11 +8,13 @@
 #include <rte_malloc.h>
 #include <rte_prefetch.h>
 
+#include "dp/assist.h"
 #include "dp/capture.h"
 #include "dp/classify.h"
 #include "dp/classify_ip.h"
 #include "dp/deliver.h"
 #include "dp/deliver_ip.h"
+#include "dp/translate.h"
 #include "dp/worker.h"
 
 static int create_queues(struct worker *w, int mail_fd, int socket)
@@ -20,7 +22,8 @@ static int create_queues(struct worker *w, int mail_fd, int socket)
 	w->mail = rte_zmalloc_socket("mailbox", sizeof(*w->mail), RTE_CACHE_LINE_SIZE, socket);
 	w->neighbours = rte_zmalloc_socket("neighbours", sizeof(*w->neighbours),
 					   RTE_CACHE_LINE_SIZE, socket);
-	if (w->mail == NULL || w->neighbours == NULL) {
+	w->assist = rte_zmalloc_socket("assist", sizeof(*w->assist), RTE_CACHE_LINE_SIZE, socket);
+	if (w->mail == NULL || w->neighbours == NULL || w->assist == NULL) {
 		errno = ENOMEM;
 		return -1;
 	}
@@ -72,6 +75,7 @@ void worker_destroy(struct worker *w)
 	if (w->mail != NULL)
 		mailbox_close(w->mail);
 	rte_free(w->mail);
+	rte_free(w->assist);
 	free_neighbours(w->neighbours);
 	for (uint16_t port = 0; port < CONF_MAX_PORTS && w->floods.n > 0; port++) {
 		while ((f = flood_queue_first(&w->floods, port)) != NULL) {
@@ -198,13 +202,18 @@ static void from_wire(struct worker *w, const struct source *src, struct burst *
 		cycles_stamp(&w->cycles, STAGE_CLASSIFY);
 		port->kind->from_wire(port, b);
 	}
+	if (unlikely(assist_wants_port(port)))
+		assist_from_wire(w, port, b);
 }
 
 static void from_vnic(struct worker *w, const struct source *src, struct burst *b)
 {
 	const struct fwd_vnic *self = &w->snapshot->vnics[src->id];
-	struct parsed sum = parse(w, src, b);
+	struct parsed sum;
 
+	if (unlikely(self->macnat))
+		translate_outbound(w, self, b);
+	sum = parse(w, src, b);
 	cycles_stamp(&w->cycles, STAGE_PARSE);
 	if (unlikely(sum.malformed != 0))
 		stats_drop_tx(&w->stats.vnics[src->id], DROP_MALFORMED, sum.malformed);
@@ -216,8 +225,12 @@ static void from_vnic(struct worker *w, const struct source *src, struct burst *
 	} else if (self->needs_hits) {
 		classify_local(self->port, b);
 	}
+	if (unlikely(self->spoofcheck == SPOOFCHECK_IP && self->port != NULL))
+		classify_claims(self, b);
 	cycles_stamp(&w->cycles, STAGE_CLASSIFY);
 	self->kind->from_vnic(self, b);
+	if (unlikely(assist_wants_vnic(self)))
+		assist_from_vnic(w, self, b);
 }
 
 static void from_host(struct worker *w, const struct source *src, struct burst *b)

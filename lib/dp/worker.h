@@ -34,6 +34,8 @@
  */
 #define WORKER_SLOW_COPIES 32
 
+struct assist;
+
 struct worker {
 	const struct snapshot *snapshot; /**< this turn's */
 	uint32_t index; /**< also its tx queue number and plan */
@@ -48,6 +50,7 @@ struct worker {
 	struct tx tx;
 	struct mailbox *mail;
 	struct neighbour_queues *neighbours;
+	struct assist *assist;
 	struct flood_queues floods;
 	struct stats stats;
 };

@@ -240,16 +240,11 @@ static inline void from_vnic_l3(struct verdict *v, const struct fwd_vnic *self, 
 	}
 }
 
-/* §11: h.owner is who has the source address. Who has none yet may still ask for one. */
+/* §11 */
 static inline bool is_spoofed(const struct fwd_vnic *self, const struct pkt *p,
 			      const struct pkt_ip *ip, struct hit h)
 {
-	if (self->strict && p->src != self->mac)
-		return true;
-	if (self->spoofcheck != SPOOFCHECK_IP || ip->what == PKT_IP_NONE ||
-	    ip->what == PKT_IP_V6_UNKEYED || ip_key_is_zero(&ip->src))
-		return false;
-	return h.owner != self->id;
+	return (self->strict && p->src != self->mac) || is_foreign_source(self, ip, h);
 }
 
 static void from_vnic(const struct fwd_vnic *self, struct burst *b)

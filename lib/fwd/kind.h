@@ -49,6 +49,19 @@ static inline void burst_drop(struct burst *b, enum drop_reason reason)
 		verdict_drop(&b->v[i], reason);
 }
 
+/**
+ * Does `spoofcheck = ip` forbid the frame's source address? h.owner is who has it. Who has none
+ * yet may ask for one: from 0.0.0.0 or `::`, but not, by DAD, whether another vnic's is free.
+ */
+static inline bool is_foreign_source(const struct fwd_vnic *self, const struct pkt_ip *ip,
+				     struct hit h)
+{
+	if (self->spoofcheck != SPOOFCHECK_IP || ip->what == PKT_IP_NONE ||
+	    ip->what == PKT_IP_V6_UNKEYED || ip_key_is_zero(&ip->src) || h.owner == self->id)
+		return false;
+	return h.owner != VNIC_NONE || !pkt_ip_is_dad(ip);
+}
+
 /** The kind of a port without vnics: everything is the host's. */
 extern const struct kind none_kind;
 

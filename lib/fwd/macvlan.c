@@ -130,9 +130,10 @@ static inline void from_bridge_one(struct verdict *v, const struct fwd_vnic *sel
 }
 
 static inline void from_vnic_one(struct verdict *v, const struct fwd_vnic *self,
-				 const struct pkt *p, struct hit h)
+				 const struct pkt *p, const struct pkt_ip *ip, struct hit h)
 {
-	if (self->spoofcheck != SPOOFCHECK_OFF && p->src != self->mac)
+	if (self->spoofcheck != SPOOFCHECK_OFF &&
+	    (p->src != self->mac || is_foreign_source(self, ip, h)))
 		verdict_drop(v, DROP_SPOOFED);
 	else if (self->mode == MODE_BRIDGE)
 		from_bridge_one(v, self, p, h);
@@ -167,7 +168,7 @@ static void from_vnic(const struct fwd_vnic *self, struct burst *b)
 		burst_drop(b, DROP_NO_CARRIER);
 	} else {
 		for (uint16_t i = 0; i < b->n; i++)
-			from_vnic_one(&b->v[i], self, &b->p[i], b->h[i]);
+			from_vnic_one(&b->v[i], self, &b->p[i], &b->ip[i], b->h[i]);
 	}
 }
 

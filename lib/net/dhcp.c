@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <string.h>
 
+#include "net/csum.h"
 #include "net/dhcp.h"
 #include "net/pkt.h"
 
@@ -123,4 +124,28 @@ bool dhcp_parse(struct dhcp *out, const uint8_t *frame, uint32_t n)
 	if (head < IP4_LEN || head > total || total > n || (pkt_load16(b + 6) & IP4_FRAGMENT) != 0)
 		return false;
 	return parse_udp(out, b + head, total - head);
+}
+
+void dhcp_set_broadcast(uint8_t *frame, uint32_t n, bool csum_pending)
+{
+	uint8_t *udp, *flags, *csum;
+	uint16_t field, old, new;
+	struct dhcp d;
+
+	if (!dhcp_parse(&d, frame, n) || d.op != DHCP_REQUEST || d.broadcast)
+		return;
+	udp = frame + d.l3 + (frame[d.l3] & 0xfu) * 4;
+	flags = udp + UDP_LEN + 10;
+	csum = udp + 6;
+	memcpy(&old, flags, 2);
+	flags[0] |= FLAG_BCAST;
+	memcpy(&new, flags, 2);
+	memcpy(&field, csum, 2);
+	if (csum_pending || field == 0)
+		return;
+	/* RFC 1624, equation 3; 0 would mean that there is none (RFC 768). */
+	field = (uint16_t)~csum_fold((uint64_t)(uint16_t)~field + (uint16_t)~old + new);
+	if (field == 0)
+		field = 0xffff;
+	memcpy(csum, &field, 2);
 }

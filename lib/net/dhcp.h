@@ -55,4 +55,11 @@ struct dhcp {
  */
 bool dhcp_parse(struct dhcp *out, const uint8_t *frame, uint32_t n);
 
+/**
+ * Sets the broadcast flag (RFC 2131 §2) of the request @p frame, in place, and brings UDP's
+ * checksum up to date: for a client that couldn't be reached at its chaddr. Other frames stay.
+ * @param csum_pending  the checksum is still to be computed, and is left alone
+ */
+void dhcp_set_broadcast(uint8_t *frame, uint32_t n, bool csum_pending);
+
 #endif /* NET_DHCP_H */
