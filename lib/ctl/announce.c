@@ -187,6 +187,7 @@ static uint32_t send_due(struct runtime *rt, struct vnic_rt *v, uint32_t max, ui
 			continue;
 		i->at = 0;
 		i->due = now + ANNOUNCE_GAP_MS;
+		s->next++;
 		if (--i->left == 0)
 			s->n_left--;
 	}
