@@ -227,10 +227,46 @@ static void test_cut_anywhere(void **state)
 	assert_true(parse(&d, &f));
 }
 
+/* Only requests change, and a checksum that was right stays right. */
+static void test_set_broadcast(void **state)
+{
+	struct frame f = MESSAGE(1, 53, 1, 1, 255), before, reply = MESSAGE(2, 53, 1, 2, 255);
+	uint32_t old, sum;
+	struct dhcp d;
+
+	(void)state;
+	f.b[UDP + 6] = 0x12;
+	f.b[UDP + 7] = 0x34;
+	before = f;
+	dhcp_set_broadcast(f.b, f.n, false);
+	assert_true(parse(&d, &f));
+	assert_true(d.broadcast);
+	/* The flag is the word 0x8000: the sum of both changes is a multiple of 0xffff. */
+	old = 0x1234;
+	sum = (uint32_t)f.b[UDP + 6] << 8 | f.b[UDP + 7];
+	assert_int_equal((sum + 0x8000 - old) % 0xffff, 0);
+	dhcp_set_broadcast(f.b, f.n, false); /* once is enough */
+	assert_int_equal((uint32_t)f.b[UDP + 6] << 8 | f.b[UDP + 7], sum);
+
+	f = before;
+	dhcp_set_broadcast(f.b, f.n, true);
+	assert_int_equal(f.b[BOOTP + 10], 0x80);
+	assert_memory_equal(f.b + UDP + 6, before.b + UDP + 6, 2);
+	f = before;
+	memset(f.b + UDP + 6, 0, 2);
+	dhcp_set_broadcast(f.b, f.n, false);
+	assert_memory_equal(f.b + UDP + 6, "\0\0", 2);
+
+	before = reply;
+	dhcp_set_broadcast(reply.b, reply.n, false);
+	assert_memory_equal(reply.b, before.b, reply.n);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_discover),
+		cmocka_unit_test(test_set_broadcast),
 		cmocka_unit_test(test_ack_behind_a_tag),
 		cmocka_unit_test(test_ip_options),
 		cmocka_unit_test(test_plain_bootp),
