@@ -5,20 +5,12 @@
 import contextlib
 import os
 import sys
-import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "lib"))
 # pylint: disable=wrong-import-position
 import forwarder
 import lab
-import netns
 import taptest
-
-_LEASE_SCRIPT = """#!/bin/sh
-[ "$1" = bound ] && ip address add "$ip/${mask:-24}" dev "$interface"
-exit 0
-"""
-
 
 @contextlib.contextmanager
 def siblings(**keys):
@@ -98,30 +90,6 @@ def test_macvtap():
         lab.reaches(web, "fd00:1::100")
 
 
-def _dhcp(client, server, device):
-    """A lease from a real server to a real client; the address that it got."""
-    lab.need("dnsmasq", "busybox")
-    with tempfile.TemporaryDirectory(prefix="vnic-dhcp-") as directory:
-        script = os.path.join(directory, "script")
-        with open(script, "w", encoding="ascii") as f:
-            f.write(_LEASE_SCRIPT)
-        os.chmod(script, 0o755)
-        daemon = server.popen(
-            "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--port=0",
-            f"--interface={device}", "--bind-interfaces", "--no-ping", "--user=root",
-            "--dhcp-range=10.1.0.50,10.1.0.60,255.255.255.0,1h", "--dhcp-authoritative",
-            f"--dhcp-leasefile={directory}/leases", "--pid-file=", stdout=-3, stderr=-3)
-        try:
-            client.run("busybox", "udhcpc", "-f", "-q", "-n", "-i", "cli0", "-t", 8, "-T", 1,
-                       "-s", script)
-        finally:
-            netns.stop(daemon)
-    addresses = [a["local"] for a in lab.addresses(client, "cli0") if a["family"] == "inet"]
-    taptest.check(addresses and 50 <= int(addresses[0].split(".")[3]) <= 60,
-                  f"no lease: {addresses}")
-    return addresses[0]
-
-
 def test_dhcp():
     """DHCP: a client gets a lease from a sibling, and another from a server behind the port."""
     forwarder.need()
@@ -129,11 +97,13 @@ def test_dhcp():
         ini = (lab.port(out) + lab.vnic("cli", client)
                + lab.vnic("db", db, address="10.1.0.3/24"))
         with forwarder.Forwarder(ini):
-            _dhcp(client, db, "db0")
+            with lab.dhcp_server(db, "db0"):
+                lab.dhcp_lease(client, "cli0")
             lab.reaches(client, "10.1.0.3")
             client.ip("addr flush dev cli0")
             out.batch(["addr add 10.1.0.100/24 dev w0", "link set w0 up"])
-            _dhcp(client, out, "w0")
+            with lab.dhcp_server(out, "w0"):
+                lab.dhcp_lease(client, "cli0")
             lab.reaches(client, "10.1.0.100")
 
 

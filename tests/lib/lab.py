@@ -7,12 +7,19 @@ import json
 import os
 import re
 import socket
+import tempfile
 import threading
 import time
 
 import forwarder
 import netns
 import taptest
+
+
+_LEASE_SCRIPT = """#!/bin/sh
+[ "$1" = bound ] && ip address add "$ip/${mask:-24}" dev "$interface"
+exit 0
+"""
 
 
 @contextlib.contextmanager
@@ -149,3 +156,35 @@ def eventually_up(ns, *devices):
     for d in devices:
         taptest.eventually(lambda d=d: "LOWER_UP" in (link(ns, d) or {"flags": ()})["flags"],
                            f"{d} has carrier")
+
+
+@contextlib.contextmanager
+def dhcp_server(ns, device):
+    """dnsmasq gives away 10.1.0.50 to 10.1.0.60 on @device."""
+    need("dnsmasq")
+    with tempfile.TemporaryDirectory(prefix="vnic-dhcp-") as directory:
+        daemon = ns.popen(
+            "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--port=0",
+            f"--interface={device}", "--bind-interfaces", "--no-ping", "--user=root",
+            "--dhcp-range=10.1.0.50,10.1.0.60,255.255.255.0,1h", "--dhcp-authoritative",
+            f"--dhcp-leasefile={directory}/leases", "--pid-file=", stdout=-3, stderr=-3)
+        try:
+            yield
+        finally:
+            netns.stop(daemon)
+
+
+def dhcp_lease(ns, device, client_id=None):
+    """A real client, which doesn't ask for broadcasts, gets an address on @device."""
+    need("busybox")
+    with tempfile.TemporaryDirectory(prefix="vnic-dhcp-") as directory:
+        script = os.path.join(directory, "script")
+        with open(script, "w", encoding="ascii") as f:
+            f.write(_LEASE_SCRIPT)
+        os.chmod(script, 0o755)
+        words = ("-C", "-x", f"0x3d:{client_id}") if client_id else ()
+        ns.run("busybox", "udhcpc", "-f", "-q", "-n", "-i", device, "-t", 8, "-T", 1,
+               "-s", script, *words)
+    got = [a["local"] for a in addresses(ns, device) if a["family"] == "inet"]
+    taptest.check(got and 50 <= int(got[0].split(".")[3]) <= 60, f"no lease: {got}")
+    return got[0]
