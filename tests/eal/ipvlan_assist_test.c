@@ -129,6 +129,26 @@ static void test_learns_from_ip_and_neighbour_discovery(void **state)
 	reaches("2001:db8::51", "c");
 }
 
+/* l3: what an owner asks for is answered, and tells of it, too; a neighbour's isn't to be had. */
+static void test_learns_in_l3(void **state)
+{
+	const char *ini = PORT HOST "address = 10.0.0.1/24\n"
+				    "[vnic c]\ntype = ipvlan\nport = l\nmode = l3\nlearn = "
+				    "4\nendpoint = dev:net_ring_c\n";
+
+	(void)state;
+	start(ini);
+	sends("c", arp(BC, M, 1, "10.0.0.50", "10.0.0.99"), "c");
+	reaches("10.0.0.50", "c");
+	sends("c", ip4(M, M, "10.0.0.255", "10.0.0.50"), "c"); /* its network's broadcast address */
+	reaches("10.0.0.255", "host");
+	sends("c", ip4(M, M, "10.0.0.50", "10.0.0.99"), "wire"); /* the port asks */
+	sends("wire", arp(M, R, 2, "10.0.0.99", "10.0.0.1"), "wire host");
+	sends("c", ip4(M, M, "10.0.0.99", "10.0.0.50"), "c");
+	sends("c", ip4(M, M, "10.0.0.50", "10.0.0.99"), "wire");
+	assert_int_equal(conflicts("c"), 2);
+}
+
 static void test_off_by_default(void **state)
 {
 	(void)state;
@@ -654,6 +674,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_learns_from_arp),
 		TEST(test_learns_from_ip_and_neighbour_discovery),
+		TEST(test_learns_in_l3),
 		TEST(test_off_by_default),
 		TEST(test_never_takes_what_others_have),
 		TEST(test_probes_and_groups_teach_nothing),

@@ -73,6 +73,19 @@ static void dhcp(const uint8_t *b, uint32_t n)
 		expect(d.client_id >= b && d.client_id + d.client_id_len <= b + n);
 }
 
+/* The flag, and nothing that would make it another message. */
+static void broadcast(uint8_t *b, uint32_t n)
+{
+	struct dhcp before, after;
+	bool valid = dhcp_parse(&before, b, n);
+
+	dhcp_set_broadcast(b, n, false);
+	expect(dhcp_parse(&after, b, n) == valid);
+	if (valid)
+		expect(after.broadcast == (before.broadcast || before.op == DHCP_REQUEST) &&
+		       after.xid == before.xid && after.type == before.type);
+}
+
 void fuzz_assist(const uint8_t *frame, uint32_t len)
 {
 	uint8_t *copy = malloc(len + (len == 0));
@@ -85,5 +98,6 @@ void fuzz_assist(const uint8_t *frame, uint32_t len)
 	mend(copy, len);
 	answer(copy, len);
 	translate(copy, len);
+	broadcast(copy, len);
 	free(copy);
 }
