@@ -89,15 +89,36 @@ static inline void to_vnic_shared(struct origin *o, uint16_t id, struct rte_mbuf
 	to_vnic(o, id, m, len);
 }
 
+/* References to a flooded frame are taken so many at a time: each time is a locked instruction. */
+#define FLOOD_REFERENCES 32
+
+static inline void take_reference(struct rte_mbuf *m, uint16_t *spare)
+{
+	if (*spare == 0) {
+		rte_pktmbuf_refcnt_update(m, FLOOD_REFERENCES);
+		*spare = FLOOD_REFERENCES;
+	}
+	(*spare)--;
+}
+
+/* The flood's own reference is still there, so this is never the last. */
+static void return_references(struct rte_mbuf *m, uint16_t spare)
+{
+	if (spare != 0)
+		rte_pktmbuf_refcnt_update(m, (int16_t)-spare);
+}
+
 static inline void to_flooded(struct origin *o, const struct fwd_vnic *x, struct rte_mbuf *m,
-			      const struct pkt *p, const struct verdict *v, uint32_t len)
+			      const struct pkt *p, const struct verdict *v, uint32_t len,
+			      uint16_t *spare)
 {
 	if (v->flags & VERDICT_LOCAL && !p->gso && p->len > x->mtu + FWD_MTU_OVERHEAD) {
 		stats_drop_rx(&o->w->stats.vnics[x->id], DROP_TOO_LONG, 1);
 		tell_drop(o, TX_VNIC(x->id), false, DROP_TOO_LONG, m);
 		return;
 	}
-	to_vnic_shared(o, x->id, m, len);
+	take_reference(m, spare);
+	to_vnic(o, x->id, m, len);
 }
 
 /* After a new snapshot the lists may differ; those behind the last receiver are next. */
@@ -134,6 +155,7 @@ static bool flood_on(struct origin *o, struct rte_mbuf *m, const struct pkt *p, 
 {
 	uint32_t len = rx_len(p);
 	struct id_run runs[2];
+	uint16_t spare = 0;
 
 	resume(o, v, p, at);
 	flood_runs(o->port, v, runs);
@@ -144,15 +166,18 @@ static bool flood_on(struct origin *o, struct rte_mbuf *m, const struct pkt *p, 
 			if (x->id == v->except)
 				continue;
 			if (x->endpoint->slow) {
-				if (o->w->slow_copies == 0)
+				if (o->w->slow_copies == 0) {
+					return_references(m, spare);
 					return false;
+				}
 				o->w->slow_copies--;
 			}
 			at->last = x->id;
 			at->last_mode = x->mode;
-			to_flooded(o, x, m, p, v, len);
+			to_flooded(o, x, m, p, v, len, &spare);
 		}
 	}
+	return_references(m, spare);
 	return true;
 }
 

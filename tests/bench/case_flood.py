@@ -87,7 +87,8 @@ def flood_tap(lab):
                     after = f.rpc("worker.show")[0]["totals"]
                     turns = after["busy_turns"] - before["busy_turns"]
                     busy = after["busy_cycles"] - before["busy_cycles"]
-                    s.extra["turn"] = busy / turns / programs.tsc_hz() * 1e6
+                    # By the clock; the share of it that the worker had its core.
+                    s.extra["turn"] = busy / turns / programs.tsc_hz() * 1e6 * s.share
                     by = f.rpc("drops.show", {"name": "by"}) + f.rpc("drops.show", {"name": "b"})
                     s.extra["lost"] = sum(row["packets"] for row in by)
                     return s

@@ -535,6 +535,42 @@ static void a_frame_that_a_source_vnic_got_is_no_drop(void **state)
 	rig_stop(&r);
 }
 
+/*
+ * A flood to more vnics than references are taken at a time, some of which hand their copy on: each
+ * gets one, unharmed, and at the end (rig_stop()) nobody holds a reference too many, or frees one too early.
+ */
+static void floods_to_many(void **state)
+{
+	static const unsigned int sizes[] = {1, 30, 31, 32, 33, 62, 63, 64, 65, 200};
+	uint8_t b[100];
+
+	(void)state;
+	frame(b, ALL, OUTSIDE, sizeof(b));
+	for (size_t i = 0; i < RTE_DIM(sizes); i++) {
+		struct iface_stats sum;
+		struct rig r;
+		char ini[1000];
+
+		snprintf(ini, sizeof(ini),
+			 "%s[vnic n]\ntype = macvlan\nport = eth0\nmode = bridge\n"
+			 "mac = 02:00:00:01:00:00\nendpoint = none\ncount = %u\n",
+			 lab, sizes[i]);
+		rig_start(&r, ini);
+		for (int k = 0; k < 3; k++)
+			rig_send(&r, "wire", b, sizeof(b), k * 10);
+		rig_turn(&r, 1);
+		for (int k = 0; k < 3; k++) {
+			expect(&r, "web", b, sizeof(b));
+			expect(&r, "db", b, sizeof(b));
+		}
+		expect_nothing(&r, "web");
+		snprintf(ini, sizeof(ini), "n%u", sizes[i] - 1);
+		runtime_vnic_stats(&r.rt, runtime_vnic(&r.rt, sizes[i] > 1 ? ini : "n"), &sum);
+		assert_int_equal(sum.rx_packets, 3);
+		rig_stop(&r);
+	}
+}
+
 /* ---- floods that wait ---- */
 
 /* Endpoints of rings are quick; here they are declared slow, as taps are. */
@@ -732,6 +768,7 @@ int main(void)
 		cmocka_unit_test(many_leave_while_one_changes_hands),
 		cmocka_unit_test(a_worker_must_exist),
 		cmocka_unit_test(a_frame_that_a_source_vnic_got_is_no_drop),
+		cmocka_unit_test(floods_to_many),
 		cmocka_unit_test(floods_wait_in_order),
 		cmocka_unit_test(waiting_floods_survive_a_reload),
 		cmocka_unit_test(an_overfull_flood_queue_counts),
