@@ -224,7 +224,8 @@ struct endpoint_ops {
 };
 
 /**
- * Receives up to @p n frames of rx queue @p queue, at once and without waiting.
+ * Receives up to @p n frames of rx queue @p queue, at once and without waiting; perhaps fewer than there are (tap),
+ * but not none while there are some.
  * A frame may be chained. Work that its sender left unfinished stands in mbuf TX
  * flags with l2_len, l3_len, l4_len and tso_segsz, or in offload.h's dynamic field;
  * flags that the type did not make itself are cleared. What a sender claims of

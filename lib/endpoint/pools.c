@@ -12,6 +12,13 @@
 #include "endpoint/pools.h"
 #include "endpoint/types.h"
 
+/*
+ * Wide mbufs, for super-frames: four hold one, where it takes 32 others. A quarter of what a frame may have,
+ * because NICs have limits of a segment: 16 KiB less one byte is the least common one (i40e, vmxnet3).
+ */
+#define WIDE_SIZE 16384
+#define MAX_WIDE  1024
+
 /* Pools of single devices, open and retired; a few more than there can be ethdevs. */
 #define MAX_OWN_POOLS 64
 
@@ -23,6 +30,7 @@ struct own_pool {
 
 static struct pool_conf conf = {.n_mbufs = 16384, .mbuf_size = 2176};
 static struct rte_mempool *pools[RTE_MAX_NUMA_NODES];
+static struct rte_mempool *wide_pools[RTE_MAX_NUMA_NODES];
 static struct own_pool own_pools[MAX_OWN_POOLS];
 
 void pools_configure(const struct pool_conf *c)
@@ -52,9 +60,9 @@ static unsigned int cache_size(uint32_t n)
 	return RTE_MIN(n / 64, (uint32_t)RTE_MEMPOOL_CACHE_MAX_SIZE);
 }
 
-static struct rte_mempool *create(const char *name, uint32_t n, int socket, struct err *err)
+static struct rte_mempool *create_sized(const char *name, uint32_t n, uint32_t room, int socket,
+					struct err *err)
 {
-	uint32_t room = RTE_MIN(conf.mbuf_size, (uint32_t)UINT16_MAX);
 	uint32_t elt = (uint32_t)sizeof(struct rte_mbuf) + room;
 	uint64_t bytes = (uint64_t)n * rte_mempool_calc_obj_size(elt, 0, NULL);
 	struct rte_mempool *pool =
@@ -69,6 +77,11 @@ static struct rte_mempool *create(const char *name, uint32_t n, int socket, stru
 	return pool;
 }
 
+static struct rte_mempool *create(const char *name, uint32_t n, int socket, struct err *err)
+{
+	return create_sized(name, n, RTE_MIN(conf.mbuf_size, (uint32_t)UINT16_MAX), socket, err);
+}
+
 struct rte_mempool *pool_get(int socket, struct err *err)
 {
 	char name[RTE_MEMPOOL_NAMESIZE];
@@ -79,6 +92,21 @@ struct rte_mempool *pool_get(int socket, struct err *err)
 		pools[socket] = create(name, conf.n_mbufs, socket, err);
 	}
 	return pools[socket];
+}
+
+struct rte_mempool *pool_get_wide(int socket)
+{
+	char name[RTE_MEMPOOL_NAMESIZE];
+	struct err ignored = {0};
+
+	socket = pool_socket(socket);
+	if (wide_pools[socket] == NULL && conf.mbuf_size < WIDE_SIZE) {
+		snprintf(name, sizeof(name), "vnic_wide_%d", socket);
+		wide_pools[socket] =
+			create_sized(name, RTE_MIN(conf.n_mbufs / 16, (uint32_t)MAX_WIDE),
+				     WIDE_SIZE, socket, &ignored);
+	}
+	return wide_pools[socket];
 }
 
 /* Frees what nobody but a closed driver still holds; @p all: at the end, when nobody is left. */
@@ -141,6 +169,9 @@ unsigned int pools_in_use(void)
 	for (size_t i = 0; i < RTE_DIM(pools); i++)
 		if (pools[i] != NULL)
 			n += rte_mempool_in_use_count(pools[i]);
+	for (size_t i = 0; i < RTE_DIM(wide_pools); i++)
+		if (wide_pools[i] != NULL)
+			n += rte_mempool_in_use_count(wide_pools[i]);
 	for (size_t i = 0; i < MAX_OWN_POOLS; i++)
 		if (own_pools[i].pool != NULL)
 			n += rte_mempool_in_use_count(own_pools[i].pool) - own_pools[i].held;
@@ -155,5 +186,7 @@ void pools_free(void)
 	for (size_t i = 0; i < RTE_DIM(pools); i++) {
 		rte_mempool_free(pools[i]);
 		pools[i] = NULL;
+		rte_mempool_free(wide_pools[i]);
+		wide_pools[i] = NULL;
 	}
 }

@@ -16,6 +16,12 @@ struct rte_mempool;
 struct rte_mempool *pool_create_own(const char *name, uint32_t n, int socket, struct err *err);
 
 /**
+ * The pool of wide mbufs of NUMA node @p socket, for receiving super-frames; there are few, so whoever
+ * finds it empty does without. NULL: there is no memory for it, or ordinary mbufs are as wide.
+ */
+struct rte_mempool *pool_get_wide(int socket);
+
+/**
  * Gives up @p pool, of which a closed driver keeps @p held mbufs for ever. It is
  * freed when no others are in use: frames received from it may still wait at
  * another endpoint.

@@ -10,6 +10,7 @@
 
 #include <rte_malloc.h>
 
+#include "endpoint/pools.h"
 #include "endpoint/tap.h"
 #include "endpoint/watch.h"
 #include "endpoint/watch_closer.h"
@@ -57,12 +58,16 @@ static int expand_addresses(const struct ip_range *a, size_t n, struct ip_prefix
 	return 0;
 }
 
-static int alloc_queue(struct tap_queue *q, uint16_t room, struct err *err)
+static int alloc_queue(struct tap_queue *q, uint16_t room, uint16_t wide_room, struct err *err)
 {
 	uint32_t n = TAP_MAX_FRAME / room + 1;
 
 	q->room = room;
 	q->n_chain = (uint16_t)n;
+	if (wide_room > room) {
+		q->wide_room = wide_room;
+		q->n_wide = (uint16_t)((TAP_MAX_FRAME - room) / wide_room + 1);
+	}
 	q->iov = calloc(1 + n, sizeof(*q->iov));
 	q->chain = calloc(n, sizeof(*q->chain));
 	if (q->iov == NULL || q->chain == NULL)
@@ -70,11 +75,18 @@ static int alloc_queue(struct tap_queue *q, uint16_t room, struct err *err)
 	return 0;
 }
 
+static uint16_t room_of(struct rte_mempool *pool)
+{
+	uint16_t room = pool == NULL ? 0 : rte_pktmbuf_data_room_size(pool);
+
+	return room > RTE_PKTMBUF_HEADROOM ? room - RTE_PKTMBUF_HEADROOM : 0;
+}
+
 static int alloc_queues(struct tap *t, struct err *err)
 {
-	uint32_t room = rte_pktmbuf_data_room_size(t->ep.pool);
+	uint32_t room = room_of(t->ep.pool);
 
-	room = room > RTE_PKTMBUF_HEADROOM ? room - RTE_PKTMBUF_HEADROOM : 0;
+	t->wide_pool = pool_get_wide(t->ep.socket);
 	if (room == 0 || TAP_MAX_FRAME / room + 2 > IOV_MAX)
 		return err_set(err, EINVAL,
 			       "tap %s: mbuf-size leaves %u bytes for a frame: too few",
@@ -85,7 +97,7 @@ static int alloc_queues(struct tap *t, struct err *err)
 	for (uint16_t i = 0; i < t->n_queues; i++)
 		t->queues[i].fd = t->queues[i].epoll = -1;
 	for (uint16_t i = 0; i < t->n_queues; i++)
-		if (alloc_queue(&t->queues[i], (uint16_t)room, err) != 0)
+		if (alloc_queue(&t->queues[i], (uint16_t)room, room_of(t->wide_pool), err) != 0)
 			return -err->code;
 	return 0;
 }

@@ -36,14 +36,27 @@
 #define TAP_MAX_GROUPS 4096
 #define TAP_MAX_QUEUES CONF_MAX_QUEUES
 
-/** One queue: a descriptor, and what its worker receives into. */
+/**
+ * One queue: a descriptor, and what its worker receives into: a chain of mbufs, one read() each time.
+ * The first is an ordinary one, and all that a common frame needs. Those behind it are wide
+ * ones, or as many ordinary ones where no wide ones are to be had.
+ */
 struct __rte_cache_aligned tap_queue {
 	int fd; /**< the number never changes; main exchanges what is behind it */
 	int epoll; /**< main: the set that `fd` is in; -1: none */
-	uint16_t room; /**< bytes a mbuf takes */
-	uint16_t n_chain; /**< mbufs that hold TAP_MAX_FRAME */
+	uint16_t room; /**< bytes an ordinary mbuf takes */
+	uint16_t wide_room; /**< bytes a wide one takes; 0: there are none */
+	uint16_t n_chain; /**< ordinary mbufs that hold TAP_MAX_FRAME */
+	uint16_t n_wide; /**< wide ones that do so with an ordinary one before them */
 	struct iovec *iov; /**< [1 + n_chain]; worker */
 	struct rte_mbuf **chain; /**< [n_chain]; worker, empty between calls */
+	/* worker, during a call */
+	uint16_t n; /**< places of the chain in use */
+	uint16_t missing; /**< of them, from the front, those without a mbuf */
+	bool is_wide; /**< all but the first are wide ones */
+	/* worker */
+	uint8_t eager; /**< the next call gives 1 << eager frames at most */
+	uint8_t lonely; /**< calls in a row that were to give one frame, and did */
 };
 
 /** What the netdev is to be like whenever it is made; the owner may change it later. */
@@ -72,6 +85,7 @@ struct tap {
 	struct endpoint ep; /**< first */
 	uint16_t n_queues;
 	struct tap_queue *queues;
+	struct rte_mempool *wide_pool; /**< or NULL */
 	uint64_t tx_refused; /**< frames that the kernel will never take; workers: add (relaxed) */
 	struct tap_want want;
 	/* As told by tap_get_state(). */

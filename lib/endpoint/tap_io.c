@@ -14,16 +14,69 @@
 #define TCP_FLAGS_AT 13
 #define TCP_CWR	     0x80
 
+/*
+ * Frames are handed on before more than this has been read: what is written while it still stands in the
+ * core's cache costs half, and a burst of 32 super-frames is 2 MiB.
+ */
+#define BURST_BYTES 32768
+#define MAX_EAGER   5 /* 1 << 5 frames a call */
+#define LONELY	    8 /* calls with one frame each before a second one is looked for */
+
 /* ---- from the kernel -------------------------------------------------------- */
 
-/* Puts fresh mbufs into places [0, n) of the chain; false: there are none. */
-static bool refill(struct tap *t, struct tap_queue *q, uint16_t n)
+/* Bytes that place @p i of the chain takes. */
+static inline uint16_t room_at(const struct tap_queue *q, uint16_t i)
 {
-	if (rte_pktmbuf_alloc_bulk(t->ep.pool, q->chain, n) != 0)
+	return q->is_wide && i > 0 ? q->wide_room : q->room;
+}
+
+static uint32_t capacity(const struct tap_queue *q)
+{
+	return (uint32_t)q->room + (q->n - 1u) * room_at(q, 1);
+}
+
+/* An empty chain of wide mbufs, or of ordinary ones. */
+static void begin_chain(struct tap_queue *q, bool wide)
+{
+	q->is_wide = wide;
+	q->n = wide ? 1 + q->n_wide : q->n_chain;
+	q->missing = q->n;
+}
+
+static void end_chain(struct tap_queue *q)
+{
+	rte_pktmbuf_free_bulk(q->chain + q->missing, (unsigned int)(q->n - q->missing));
+}
+
+/* The front places get their mbufs, all or none. */
+static bool fill(struct tap *t, struct tap_queue *q)
+{
+	uint16_t ordinary = q->is_wide ? 1 : q->missing;
+
+	if (rte_pktmbuf_alloc_bulk(t->ep.pool, q->chain, ordinary) != 0)
 		return false;
-	for (uint16_t i = 0; i < n; i++)
-		q->iov[1 + i] = (struct iovec){rte_pktmbuf_mtod(q->chain[i], void *), q->room};
+	if (q->missing > ordinary &&
+	    rte_pktmbuf_alloc_bulk(t->wide_pool, q->chain + 1, q->missing - 1u) != 0) {
+		rte_pktmbuf_free(q->chain[0]);
+		return false;
+	}
+	for (uint16_t i = 0; i < q->missing; i++)
+		q->iov[1 + i] =
+			(struct iovec){rte_pktmbuf_mtod(q->chain[i], void *), room_at(q, i)};
+	q->missing = 0;
 	return true;
+}
+
+/* Makes the chain whole; false: there are no mbufs. */
+static bool refill(struct tap *t, struct tap_queue *q)
+{
+	if (q->missing == 0 || fill(t, q))
+		return true;
+	if (!q->is_wide)
+		return false;
+	end_chain(q);
+	begin_chain(q, false);
+	return fill(t, q);
 }
 
 /* Ties the first mbufs of the chain to one frame of @p len bytes; how many. */
@@ -35,7 +88,7 @@ static uint16_t tie(struct tap_queue *q, uint32_t len)
 
 	while (left > 0) {
 		struct rte_mbuf *seg = q->chain[used];
-		uint16_t part = (uint16_t)RTE_MIN(left, (uint32_t)q->room);
+		uint16_t part = (uint16_t)RTE_MIN(left, (uint32_t)room_at(q, used));
 
 		seg->data_len = part;
 		left -= part;
@@ -64,7 +117,7 @@ static uint16_t make_frame(struct tap_queue *q, const struct virtio_net_hdr *h, 
 	uint16_t used;
 
 	/* A full chain may be a longer frame's beginning: the kernel doesn't tell. */
-	if (len < RTE_ETHER_HDR_LEN || len >= (uint32_t)q->n_chain * q->room) {
+	if (len < RTE_ETHER_HDR_LEN || len >= capacity(q)) {
 		endpoint_count(&count->malformed, 1);
 		return 0;
 	}
@@ -78,32 +131,51 @@ static uint16_t make_frame(struct tap_queue *q, const struct virtio_net_hdr *h, 
 	return used;
 }
 
+/* A read that finds nothing costs a system call: a queue where frames come one by one is asked for one. */
+static void learn(struct tap_queue *q, bool was_dry)
+{
+	if (was_dry) {
+		q->eager = 0;
+		q->lonely = 0;
+	} else if (q->eager > 0) {
+		q->eager = RTE_MIN(q->eager + 1, MAX_EAGER);
+	} else if (++q->lonely == LONELY) {
+		q->eager = 1;
+	}
+}
+
 uint16_t tap_rx(struct endpoint *ep, uint16_t queue, struct rte_mbuf **m, uint16_t n)
 {
 	struct tap *t = tap_of(ep);
 	struct tap_queue *q = &t->queues[queue % t->n_queues];
 	struct endpoint_rx_count *count = &ep->rx_counts[queue % t->n_queues];
 	struct virtio_net_hdr h;
-	uint16_t missing = q->n_chain; /* from the front of the chain */
-	uint16_t got = 0;
+	uint16_t most = RTE_MIN(n, (uint16_t)(1 << q->eager)), got = 0;
+	uint32_t bytes = 0;
+	bool dry = false;
 
+	begin_chain(q, q->n_wide > 0);
 	q->iov[0] = (struct iovec){&h, sizeof(h)};
-	for (uint16_t reads = 0; reads < n; reads++) {
+	for (uint16_t reads = 0; reads < n && got < most && bytes < BURST_BYTES; reads++) {
 		ssize_t r;
 
-		if (missing > 0 && !refill(t, q, missing)) {
+		if (!refill(t, q)) {
 			endpoint_count(&count->no_buffer, 1);
 			break;
 		}
-		missing = 0;
-		r = readv(q->fd, q->iov, 1 + q->n_chain);
-		if (r < (ssize_t)sizeof(h))
+		r = readv(q->fd, q->iov, 1 + q->n);
+		dry = r < (ssize_t)sizeof(h);
+		if (dry)
 			break;
-		missing = make_frame(q, &h, (uint32_t)r - (uint32_t)sizeof(h), count);
-		if (missing > 0)
-			m[got++] = q->chain[0];
+		q->missing = make_frame(q, &h, (uint32_t)r - (uint32_t)sizeof(h), count);
+		if (q->missing == 0)
+			continue;
+		m[got++] = q->chain[0];
+		bytes += (uint32_t)r;
 	}
-	rte_pktmbuf_free_bulk(q->chain + missing, (unsigned int)(q->n_chain - missing));
+	if (dry || got == 1 << q->eager)
+		learn(q, dry);
+	end_chain(q);
 	return got;
 }
 

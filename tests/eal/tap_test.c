@@ -15,6 +15,8 @@
 #include <rte_tcp.h>
 #include <rte_udp.h>
 
+#include "endpoint/pools.h"
+
 #define MAC_A 0x0a0000000002ULL /* 02:00:00:00:00:0a */
 #define MAC_B 0x0b0000000002ULL
 
@@ -50,7 +52,7 @@ static void test_frames_of_all_sizes_both_ways(void **state)
 		m = rx_one(ep, 0, 1000);
 		assert_non_null(m);
 		assert_int_equal(m->pkt_len, lens[i]);
-		assert_int_equal(m->nb_segs, (lens[i] + 2047) / 2048);
+		assert_int_equal(m->nb_segs, lens[i] > 2048 ? 2 : 1);
 		assert_int_equal(m->data_off, RTE_PKTMBUF_HEADROOM);
 		assert_int_equal(m->ol_flags, 0);
 		assert_int_equal(rte_mbuf_check(m, 1, &(const char *){NULL}), 0);
@@ -67,6 +69,7 @@ static void test_bursts_keep_order_and_mbufs(void **state)
 	struct rte_mbuf *m[32];
 	uint8_t b[1514];
 	unsigned int before = pools_in_use();
+	uint16_t most = 0;
 
 	(void)state;
 	for (uint32_t i = 0; i < 100; i++) {
@@ -76,13 +79,15 @@ static void test_bursts_keep_order_and_mbufs(void **state)
 	for (uint32_t i = 0; i < 100;) {
 		uint16_t n = endpoint_rx(ep, 0, m, 32);
 
-		assert_int_equal(n, i < 96 ? 32 : 4);
+		assert_in_range(n, 1, 32);
+		most = RTE_MAX(most, n);
 		assert_int_equal(pools_in_use(), before + n);
 		for (uint16_t j = 0; j < n; j++, i++)
 			assert_int_equal(m[j]->pkt_len, 60 + i * 14);
 		rte_pktmbuf_free_bulk(m, n);
 	}
 	assert_int_equal(endpoint_rx(ep, 0, m, 32), 0);
+	assert_in_range(most, 8, 32); /* where many wait, calls give many */
 	for (uint16_t i = 0; i < 32; i++)
 		m[i] = make_frame(ep->pool, MAC_A, MAC_B, 100u + i);
 	assert_int_equal(endpoint_tx(ep, 0, m, 32), 32);
@@ -585,6 +590,44 @@ static void stream_over(int family, const char *host_a, const char *host_b, uint
 	assert_in_range(c.csum, c.super, 1000000);
 }
 
+/* Wide mbufs are few: who finds none receives into ordinary ones, and into wide ones as soon as there are some. */
+static void test_long_frames_without_wide_mbufs(void **state)
+{
+	const char *ns = ns_add(false);
+	struct endpoint_args args = tap_args("web0", ns);
+	static struct rte_mbuf *all[1024];
+	static uint8_t b[9000], got[9000];
+	struct rte_mempool *wide;
+	struct endpoint *ep;
+	unsigned int n = 0;
+	int s;
+
+	(void)state;
+	args.mtu = 9000;
+	ep = tap_open_args(&args);
+	s = packet_socket(ns, "web0", TEST_TYPE, false);
+	wide = pool_get_wide(ep->socket);
+	assert_non_null(wide);
+	while (n < RTE_DIM(all) && (all[n] = rte_pktmbuf_alloc(wide)) != NULL)
+		n++;
+	assert_in_range(n, 1, RTE_DIM(all) - 1);
+	fill_frame(b, MAC_B, MAC_A, sizeof(b));
+	for (int i = 0; i < 4; i++) {
+		struct rte_mbuf *m;
+
+		assert_int_equal(send(s, b, sizeof(b), 0), sizeof(b));
+		if (i == 2)
+			rte_pktmbuf_free_bulk(all, n);
+		m = rx_one(ep, 0, 1000);
+		assert_non_null(m);
+		assert_int_equal(m->pkt_len, sizeof(b));
+		assert_int_equal(m->nb_segs, i < 2 ? 5 : 2);
+		assert_int_equal(rte_mbuf_check(m, 1, &(const char *){NULL}), 0);
+		assert_filled(rte_pktmbuf_read(m, 0, sizeof(b), got), sizeof(b));
+		rte_pktmbuf_free(m);
+	}
+}
+
 static void test_tcp_over_ipv4_crosses_in_super_frames(void **state)
 {
 	(void)state;
@@ -610,6 +653,7 @@ static int run(void)
 		TAP_TEST(test_work_of_the_owner_is_understood),
 		TAP_TEST(test_lies_and_giants_are_counted_and_dropped),
 		TAP_TEST(test_an_empty_pool_is_counted_and_loses_nothing),
+		TAP_TEST(test_long_frames_without_wide_mbufs),
 		TAP_TEST(test_tcp_over_ipv4_crosses_in_super_frames),
 		TAP_TEST(test_tcp_over_ipv6_crosses_in_super_frames),
 	};
