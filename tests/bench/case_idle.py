@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""One busy pair of guests, alone and beside vnics on which nothing happens."""
+
+import contextlib
+import os
+
+import case_vhost
+import lab as lab_module
+import measure
+import programs
+import traffic
+from case_netns import netns
+
+TAPS, GUESTS = 1000, 500
+FIRST_IDLE = 0x020000010000
+
+
+def _ini(directory, count=0, endpoint=None):
+    text = "[port eth0]\ndevice = none\n" + case_vhost.vnics(directory)
+    if count:
+        text += (f"[vnic i]\ntype = macvlan\nport = eth0\nmode = bridge\ncount = {count}\n"
+                 f"mac = {traffic.mac_text(FIRST_IDLE)}\nendpoint = {endpoint}\n")
+    return text
+
+
+@contextlib.contextmanager
+def _pair(lab, directory, ini, beside=contextlib.nullcontext):
+    paths = [f"{directory}/v{i}.sock" for i in range(2)]
+    with programs.forwarder(lab, ini) as f, beside(), case_vhost.pair(lab, paths) as g:
+        yield g.counter(f.program, stages=f.stages)
+
+
+def _directory(lab):
+    d = lab.path(lab.new_name("s"))
+    os.mkdir(d)
+    return d
+
+
+def alone(lab):
+    @contextlib.contextmanager
+    def opened(_):
+        d = _directory(lab)
+        with _pair(lab, d, _ini(d)) as sample:
+            yield sample
+    return measure.Contestant("the same pair alone", opened)
+
+
+def beside_taps(lab):
+    @contextlib.contextmanager
+    def opened(_):
+        d = _directory(lab)
+        with netns.Namespace("idle") as ns:
+            with _pair(lab, d, _ini(d, TAPS, f"tap:i%d,netns={ns.name}")) as sample:
+                yield sample
+    return measure.Contestant(measure.OURS, opened)
+
+
+def beside_guests(lab):
+    @contextlib.contextmanager
+    def opened(_):
+        d = _directory(lab)
+
+        @contextlib.contextmanager
+        def guests():
+            lab_module.eventually(lambda: os.path.exists(f"{d}/i{GUESTS - 1}.sock"), "sockets")
+            with lab.program("idle_guests", [programs.built("tests", "bench", "bench_idle_guests"),
+                                             d, GUESTS]) as p:
+                p.await_text("ready")
+                yield
+        with _pair(lab, d, _ini(d, GUESTS, f"vhost:{d}/i%d.sock"), guests) as sample:
+            yield sample
+    return measure.Contestant(measure.OURS, opened)
+
+
+def case(name, title, beside):
+    return measure.Case(name, title, lambda lab: [beside(lab), alone(lab)],
+                        [measure.ratio("the same pair alone", at_least=0.9)])
+
+
+CASES = [
+    case("idle-tap", f"two busy guests beside {TAPS} idle TAPs", beside_taps),
+    case("idle-vhost", f"two busy guests beside {GUESTS} idle guests", beside_guests),
+]
