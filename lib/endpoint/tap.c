@@ -68,7 +68,7 @@ static int alloc_queue(struct tap_queue *q, uint16_t room, uint16_t wide_room, s
 		q->wide_room = wide_room;
 		q->n_wide = (uint16_t)((TAP_MAX_FRAME - room) / wide_room + 1);
 	}
-	q->iov = calloc(1 + n, sizeof(*q->iov));
+	q->iov = calloc(n, sizeof(*q->iov));
 	q->chain = calloc(n, sizeof(*q->chain));
 	if (q->iov == NULL || q->chain == NULL)
 		return err_set(err, ENOMEM, "no memory for a tap's queue");

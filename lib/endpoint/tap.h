@@ -48,7 +48,7 @@ struct __rte_cache_aligned tap_queue {
 	uint16_t wide_room; /**< bytes a wide one takes; 0: there are none */
 	uint16_t n_chain; /**< ordinary mbufs that hold TAP_MAX_FRAME */
 	uint16_t n_wide; /**< wide ones that do so with an ordinary one before them */
-	struct iovec *iov; /**< [1 + n_chain]; worker */
+	struct iovec *iov; /**< [n_chain]; worker */
 	struct rte_mbuf **chain; /**< [n_chain]; worker, empty between calls */
 	/* worker, during a call */
 	uint16_t n; /**< places of the chain in use */

@@ -2,7 +2,9 @@
 /* A tap's frames: one system call each, straight from and to the mbufs. Workers. */
 #include <errno.h>
 #include <limits.h>
+#include <string.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include <rte_ether.h>
 
@@ -21,6 +23,13 @@
 #define BURST_BYTES 32768
 #define MAX_EAGER   5 /* 1 << 5 frames a call */
 #define LONELY	    8 /* calls with one frame each before a second one is looked for */
+
+/* The virtio-net header has its place in the headroom, so that a common frame is one piece for the kernel. */
+static inline struct virtio_net_hdr *header_of(const struct rte_mbuf *m)
+{
+	return rte_pktmbuf_mtod_offset(m, struct virtio_net_hdr *,
+				       -(int)sizeof(struct virtio_net_hdr));
+}
 
 /* ---- from the kernel -------------------------------------------------------- */
 
@@ -61,8 +70,9 @@ static bool fill(struct tap *t, struct tap_queue *q)
 		return false;
 	}
 	for (uint16_t i = 0; i < q->missing; i++)
-		q->iov[1 + i] =
-			(struct iovec){rte_pktmbuf_mtod(q->chain[i], void *), room_at(q, i)};
+		q->iov[i] = (struct iovec){rte_pktmbuf_mtod(q->chain[i], void *), room_at(q, i)};
+	q->iov[0].iov_base = header_of(q->chain[0]);
+	q->iov[0].iov_len += sizeof(struct virtio_net_hdr);
 	q->missing = 0;
 	return true;
 }
@@ -109,8 +119,7 @@ static void untie(struct tap_queue *q, uint16_t used)
 }
 
 /* Makes a frame of what readv() put into the chain; mbufs used, 0: it was refused and counted. */
-static uint16_t make_frame(struct tap_queue *q, const struct virtio_net_hdr *h, uint32_t len,
-			   struct endpoint_rx_count *count)
+static uint16_t make_frame(struct tap_queue *q, uint32_t len, struct endpoint_rx_count *count)
 {
 	struct rte_mbuf *m = q->chain[0];
 	struct vnet_work work;
@@ -122,7 +131,8 @@ static uint16_t make_frame(struct tap_queue *q, const struct virtio_net_hdr *h, 
 		return 0;
 	}
 	used = tie(q, len);
-	if (vnet_hdr_read(h, rte_pktmbuf_mtod(m, const uint8_t *), m->data_len, len, &work) != 0) {
+	if (vnet_hdr_read(header_of(m), rte_pktmbuf_mtod(m, const uint8_t *), m->data_len, len,
+			  &work) != 0) {
 		endpoint_count(&count->bad_offload, 1);
 		untie(q, used);
 		return 0;
@@ -149,13 +159,11 @@ uint16_t tap_rx(struct endpoint *ep, uint16_t queue, struct rte_mbuf **m, uint16
 	struct tap *t = tap_of(ep);
 	struct tap_queue *q = &t->queues[queue % t->n_queues];
 	struct endpoint_rx_count *count = &ep->rx_counts[queue % t->n_queues];
-	struct virtio_net_hdr h;
 	uint16_t most = RTE_MIN(n, (uint16_t)(1 << q->eager)), got = 0;
 	uint32_t bytes = 0;
 	bool dry = false;
 
 	begin_chain(q, q->n_wide > 0);
-	q->iov[0] = (struct iovec){&h, sizeof(h)};
 	for (uint16_t reads = 0; reads < n && got < most && bytes < BURST_BYTES; reads++) {
 		ssize_t r;
 
@@ -163,11 +171,12 @@ uint16_t tap_rx(struct endpoint *ep, uint16_t queue, struct rte_mbuf **m, uint16
 			endpoint_count(&count->no_buffer, 1);
 			break;
 		}
-		r = readv(q->fd, q->iov, 1 + q->n);
-		dry = r < (ssize_t)sizeof(h);
+		r = readv(q->fd, q->iov, q->n);
+		dry = r < (ssize_t)sizeof(struct virtio_net_hdr);
 		if (dry)
 			break;
-		q->missing = make_frame(q, &h, (uint32_t)r - (uint32_t)sizeof(h), count);
+		q->missing =
+			make_frame(q, (uint32_t)r - (uint32_t)sizeof(struct virtio_net_hdr), count);
 		if (q->missing == 0)
 			continue;
 		m[got++] = q->chain[0];
@@ -220,22 +229,42 @@ static void get_work(const struct rte_mbuf *m, struct vnet_work *w)
 	w->ecn = has_cwr(m);
 }
 
+/* May the header be written in front of it? */
+static inline bool has_place(const struct rte_mbuf *m)
+{
+	return m->nb_segs == 1 && RTE_MBUF_DIRECT(m) && rte_mbuf_refcnt_read(m) == 1 &&
+	       rte_pktmbuf_headroom(m) >= sizeof(struct virtio_net_hdr);
+}
+
+static ssize_t write_pieces(int fd, const struct virtio_net_hdr *h, const struct rte_mbuf *m)
+{
+	struct iovec iov[IOV_MAX];
+	int n = 1;
+
+	iov[0] = (struct iovec){(void *)(uintptr_t)h, sizeof(*h)};
+	for (; m != NULL && n < IOV_MAX; m = m->next)
+		iov[n++] = (struct iovec){rte_pktmbuf_mtod(m, void *), m->data_len};
+	return writev(fd, iov, n);
+}
+
 /* 0: written; EAGAIN: not now; else this frame can't be written, ever. */
 static int write_frame(int fd, const struct rte_mbuf *m)
 {
-	struct iovec iov[IOV_MAX];
 	struct virtio_net_hdr h;
 	struct vnet_work work;
-	int n = 1;
+	ssize_t n;
 
 	if (m->nb_segs >= IOV_MAX)
 		return EMSGSIZE;
 	get_work(m, &work);
 	vnet_hdr_write(&h, &work);
-	iov[0] = (struct iovec){&h, sizeof(h)};
-	for (const struct rte_mbuf *s = m; s != NULL && n < IOV_MAX; s = s->next)
-		iov[n++] = (struct iovec){rte_pktmbuf_mtod(s, void *), s->data_len};
-	if (writev(fd, iov, n) >= 0)
+	if (has_place(m)) {
+		memcpy(header_of(m), &h, sizeof(h));
+		n = write(fd, header_of(m), sizeof(h) + m->data_len);
+	} else {
+		n = write_pieces(fd, &h, m);
+	}
+	if (n >= 0)
 		return 0;
 	/* What the frame itself is to blame for; all else (down, gone, out of memory) passes or concerns every frame. */
 	return errno == EINVAL || errno == EMSGSIZE || errno == EFAULT ? errno : EAGAIN;
