@@ -34,8 +34,11 @@ class Guest:
     def __init__(self, program, prefix, n_ports):
         self.program, self.prefix, self.n_ports = program, prefix, n_ports
 
+    def by_port(self):
+        return [programs.ethdev_count(self.prefix, p) for p in range(self.n_ports)]
+
     def received(self):
-        return sum(programs.ethdev_count(self.prefix, p) for p in range(self.n_ports))
+        return sum(self.by_port())
 
     def counter(self, switch, **how):
         """Of frames that the guest received, and of the time that @switch's workers had."""
@@ -141,10 +144,21 @@ def pair(lab, paths):
     """
     peers = [f"--eth-peer=0,{traffic.mac_text(B)}", f"--eth-peer=1,{traffic.mac_text(A)}"]
     with guest(lab, paths, peers) as g:
+        start(g)
+        yield g
+
+
+def start(g, tries=5):
+    """Frames go round both ways. What is sent before the other side is ready is lost: then anew."""
+    for _ in range(tries):
+        before = g.by_port()
         g.program.say("stop")
         g.program.say("start tx_first 4")
-        lab_module.eventually(lambda: g.received() > 10000, "frames go round")
-        yield g
+        with contextlib.suppress(lab_module.Broken):
+            lab_module.eventually(
+                lambda: all(n > b + 5000 for n, b in zip(g.by_port(), before)), "", 5)
+            return
+    raise lab_module.Broken("no frames go round")
 
 
 def _ours_v2v(lab):
