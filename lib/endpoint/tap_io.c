@@ -20,7 +20,7 @@
  * Frames are handed on before more than this has been read: what is written while it still stands in the
  * core's cache costs half, and a burst of 32 super-frames is 2 MiB.
  */
-#define BURST_BYTES 32768
+#define BURST_BYTES 131072
 #define MAX_EAGER   5 /* 1 << 5 frames a call */
 #define LONELY	    8 /* calls with one frame each before a second one is looked for */
 
@@ -145,7 +145,7 @@ static uint16_t make_frame(struct tap_queue *q, uint32_t len, struct endpoint_rx
 static void learn(struct tap_queue *q, bool was_dry)
 {
 	if (was_dry) {
-		q->eager = 0;
+		q->eager -= q->eager > 0;
 		q->lonely = 0;
 	} else if (q->eager > 0) {
 		q->eager = RTE_MIN(q->eager + 1, MAX_EAGER);
