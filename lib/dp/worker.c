@@ -291,17 +291,32 @@ static void poll_waiting(struct worker *w)
 	}
 }
 
+/* Ports count as busy always: a NIC's ring that overflows loses frames, a guest waits. */
+static void poll_many(struct worker *w, const struct plan *plan)
+{
+	struct attention *a = &w->attention;
+	uint32_t source;
+
+	if (a->generation != w->snapshot->generation || a->n != plan->n_polled)
+		attention_reset(a, w->snapshot->generation, plan->n_polled);
+	for (uint32_t i = a->n_warm; i-- > 0;) {
+		const struct source *src = &plan->sources[a->warm[i]];
+
+		attention_learn(a, i, poll_source(w, src) || src->side != FROM_VNIC);
+	}
+	for (uint32_t i = attention_visits(a); i > 0; i--)
+		if (attention_next(a, &source) && poll_source(w, &plan->sources[source]))
+			attention_warm(a, source);
+}
+
 static void poll_polled(struct worker *w, const struct plan *plan)
 {
-	if (plan->n_polled <= SILENCE_FEW) {
-		for (uint32_t i = 0; i < plan->n_polled; i++)
-			poll_source(w, &plan->sources[i]);
+	if (unlikely(attention_is_needed(plan->n_polled))) {
+		poll_many(w, plan);
 		return;
 	}
-	silence_next_turn(&w->silence);
 	for (uint32_t i = 0; i < plan->n_polled; i++)
-		if (silence_is_due(&w->silence, i))
-			silence_note(&w->silence, i, poll_source(w, &plan->sources[i]));
+		poll_source(w, &plan->sources[i]);
 }
 
 void worker_poll(struct worker *w, const struct snapshot *s)
@@ -354,7 +369,7 @@ void worker_sleep(struct worker *w, uint32_t us)
 	uint64_t from = rte_rdtsc();
 
 	w->snapshot = NULL;
+	w->attention.all = true;
 	idle_sleep(&w->idle, w->epoll, us);
-	silence_forget(&w->silence);
 	cycles_slept(&w->cycles, from);
 }

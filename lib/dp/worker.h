@@ -12,10 +12,10 @@
 #ifndef DP_WORKER_H
 #define DP_WORKER_H
 
+#include "dp/attention.h"
 #include "dp/cycles.h"
 #include "dp/flood_queue.h"
 #include "dp/idle.h"
-#include "dp/silence.h"
 #include "dp/mailbox.h"
 #include "dp/neighbour_queue.h"
 #include "dp/stats.h"
@@ -43,7 +43,7 @@ struct worker {
 	int epoll; /**< descriptors of waiting sources; main adds and removes */
 	const struct capture_set *captures; /**< main: rw (release), worker: ro (acquire) */
 	struct idle idle;
-	struct silence silence;
+	struct attention attention;
 	struct cycles cycles; /**< its counts: any thread, cycles_read() */
 	uint32_t slow_copies; /**< left in this turn */
 	struct burst burst;
