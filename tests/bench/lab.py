@@ -11,6 +11,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -129,7 +130,8 @@ class Lab:
         if os.geteuid() != 0:
             raise Missing("needs root")
         for number in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, lambda n, _: exit(128 + n))
+            signal.signal(number, lambda n, _: sys.exit(128 + n))
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it is ignored
         with contextlib.ExitStack() as stack:
             self._lock(stack)
             self.directory = tempfile.mkdtemp(prefix="vnic-bench-")

@@ -186,7 +186,9 @@ int main(void)
 		n++;
 	if (rte_eal_init(n, words) < 0)
 		return 2;
+	snprintf(line, sizeof(line), "%s", rte_eal_get_runtime_dir());
 	rc = cmocka_run_group_tests(tests, NULL, NULL);
 	rte_eal_cleanup();
+	rmdir(line);
 	return rc;
 }
