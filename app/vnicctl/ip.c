@@ -27,7 +27,25 @@ PARSER(parse_dev)
 	return rc == 0 && w.n > 0 ? unexpected_word(w.next[0], err) : rc;
 }
 
-/** [local] ADDRESS dev NAME, in either order */
+/** One address is a text, as it always was; several are a list. */
+static int put_address(json_t *params, const char *text, struct err *err)
+{
+	json_t *present = json_object_get(params, "address"), *list;
+
+	if (present == NULL)
+		return put_text(params, "address", text, err);
+	if (!json_is_array(present)) {
+		list = json_pack("[O]", present);
+		if (list == NULL || json_object_set_new(params, "address", list) < 0)
+			return err_set(err, ENOMEM, "out of memory");
+		present = list;
+	}
+	return json_array_append_new(present, json_string(text)) == 0
+		       ? 0
+		       : err_set(err, EINVAL, "an address is not UTF-8 text");
+}
+
+/** [local] ADDRESS... dev NAME, in either order */
 PARSER(parse_address)
 {
 	struct words w = {argc, argv};
@@ -37,19 +55,19 @@ PARSER(parse_address)
 	while (w.n > 0 && rc == 0) {
 		if (take_if(&w, "dev"))
 			rc = take_value(&w, "dev", "dev", params, err);
-		else if (take_if(&w, "local"))
-			rc = take_value(&w, "local", "address", params, err);
-		else if (w.next[0][0] == '-' || json_object_get(params, "address") != NULL)
+		else if (take_if(&w, "local") && w.n == 0)
+			rc = err_set(err, EINVAL, "a value is missing after 'local'");
+		else if (w.next[0][0] == '-')
 			rc = unexpected_word(w.next[0], err);
 		else
-			rc = put_text(params, "address", take_word(&w), err);
+			rc = put_address(params, take_word(&w), err);
 	}
 	if (rc == 0)
 		rc = need(params, "address", "an address", err);
 	return rc != 0 ? rc : need(params, "dev", "'dev NAME'", err);
 }
 
-/** PREFIX via ADDRESS dev NAME */
+/** PREFIX [via ADDRESS] dev NAME */
 PARSER(parse_route)
 {
 	struct words w = {argc, argv};
@@ -68,9 +86,42 @@ PARSER(parse_route)
 	}
 	if (rc == 0)
 		rc = need(params, "dst", "a PREFIX", err);
-	if (rc == 0)
-		rc = need(params, "via", "'via ADDRESS'", err);
 	return rc != 0 ? rc : need(params, "dev", "'dev PORT'", err);
+}
+
+/** [to] ADDRESS [lladdr MAC] [nud permanent] dev PORT */
+PARSER(parse_neigh)
+{
+	struct words w = {argc, argv};
+	int rc = 0;
+
+	(void)o;
+	while (w.n > 0 && rc == 0) {
+		if (take_if(&w, "dev"))
+			rc = take_value(&w, "dev", "dev", params, err);
+		else if (take_if(&w, "lladdr"))
+			rc = take_value(&w, "lladdr", "lladdr", params, err);
+		else if (take_if(&w, "nud"))
+			rc = take_if(&w, "permanent")
+				     ? 0
+				     : err_set(err, EINVAL, "nud can only be permanent");
+		else if (take_if(&w, "to"))
+			rc = take_value(&w, "to", "dst", params, err);
+		else if (w.next[0][0] == '-' || json_object_get(params, "dst") != NULL)
+			rc = unexpected_word(w.next[0], err);
+		else
+			rc = put_text(params, "dst", take_word(&w), err);
+	}
+	if (rc == 0)
+		rc = need(params, "dst", "an address", err);
+	return rc != 0 ? rc : need(params, "dev", "'dev PORT'", err);
+}
+
+PARSER(parse_neigh_add)
+{
+	int rc = parse_neigh(o, argc, argv, params, err);
+
+	return rc != 0 ? rc : need(params, "lladdr", "'lladdr MAC'", err);
 }
 
 /* ---- printing ---- */
@@ -102,6 +153,11 @@ void show_addresses(const struct options *o, const json_t *result, FILE *out)
 			put(info, "last", "-", out);
 			if (json_object_get(info, "last") == NULL && json_is_integer(len))
 				fprintf(out, "/%" JSON_INTEGER_FORMAT, json_integer_value(len));
+			if (json_is_true(json_object_get(info, "dynamic")))
+				fputs(" dynamic", out);
+			if (json_is_true(json_object_get(info, "learned")))
+				fputs(" learned", out);
+			put(info, "conflict", " conflict: it is that of ", out);
 			putc('\n', out);
 		}
 	}
@@ -117,6 +173,29 @@ void show_routes(const struct options *o, const json_t *result, FILE *out)
 		put(route, "dst", "", out);
 		put(route, "gateway", " via ", out);
 		put(route, "dev", " dev ", out);
+		put(route, "protocol", " proto ", out);
+		put(route, "scope", " scope ", out);
+		put(route, "prefsrc", " src ", out);
+		putc('\n', out);
+	}
+}
+
+void show_neighbours(const struct options *o, const json_t *result, FILE *out)
+{
+	const json_t *neigh, *state;
+	size_t i, k;
+
+	(void)o;
+	json_array_foreach (result, i, neigh) {
+		put(neigh, "dst", "", out);
+		put(neigh, "dev", " dev ", out);
+		put(neigh, "lladdr", " lladdr ", out);
+		put(neigh, "protocol", " proto ", out);
+		json_array_foreach (json_object_get(neigh, "state"), k, state) {
+			putc(' ', out);
+			if (json_is_string(state))
+				show_text(json_string_value(state), out);
+		}
 		putc('\n', out);
 	}
 }

@@ -16,8 +16,10 @@ const char link_words[] =
 	"  mtu N                    at most the port's\n"
 	"  mode M [flag F]          macvlan, macvtap: private, vepa (default), bridge, source "
 	"[nodst],\n"
-	"                           passthru [nopromisc]; ipvlan, ipvtap: l3 (default), l2, l3s\n"
-	"                           [bridge, private, vepa]; no flags: null\n"
+	"                           passthru [nopromisc]; no flags: null\n"
+	"  mode M [FLAG]            ipvlan, ipvtap: l3 (default), l2, l3s; bridge (default),\n"
+	"                           private, vepa. They are the port's: add takes them over,\n"
+	"                           set changes all its vnics\n"
 	"  macaddr add|del|set MAC... | flush\n"
 	"                           the addresses that mode source lets in\n"
 	"  endpoint SPEC            dev:DEVARGS, tap:IFNAME[,netns=NS], vhost:PATH, none "
@@ -26,6 +28,9 @@ const char link_words[] =
 	"there\n"
 	"  spoofcheck off|mac|ip    what it sends must come from itself\n"
 	"  multicast auto|all|MAC,MAC...\n"
+	"  arp auto|on|off, learn N|off, dhcp on|off, mac-policy pass|strict|macnat\n"
+	"                           ipvlan, ipvtap: what its owner's stack can't do\n"
+	"  announce on|off          tell the wire of its IP addresses\n"
 	"  bcqueuelen N, bclim N, queues N, workers LCORES\n"
 	"  peer NAME [WORDS]        add type veth: the other end, and words for it\n";
 
@@ -33,13 +38,25 @@ const char link_words[] =
 static const struct {
 	const char *word, *param;
 } valued[] = {
-	{"address", "address"},	    {"addr", "address"},
-	{"lladdr", "address"},	    {"mtu", "mtu"},
-	{"mode", "mode"},	    {"endpoint", "endpoint"},
-	{"netns", "netns"},	    {"spoofcheck", "spoofcheck"},
-	{"multicast", "multicast"}, {"bcqueuelen", "bcqueuelen"},
-	{"bclim", "bclim"},	    {"queues", "queues"},
-	{"workers", "workers"},	    {"state", "state"},
+	{"address", "address"},
+	{"addr", "address"},
+	{"lladdr", "address"},
+	{"mtu", "mtu"},
+	{"mode", "mode"},
+	{"endpoint", "endpoint"},
+	{"netns", "netns"},
+	{"spoofcheck", "spoofcheck"},
+	{"multicast", "multicast"},
+	{"bcqueuelen", "bcqueuelen"},
+	{"bclim", "bclim"},
+	{"queues", "queues"},
+	{"workers", "workers"},
+	{"state", "state"},
+	{"arp", "arp"},
+	{"mac-policy", "mac-policy"},
+	{"learn", "learn"},
+	{"dhcp", "dhcp"},
+	{"announce", "announce"},
 };
 
 /* Words that stand alone; ip writes the flags of a mode behind it. */

@@ -210,9 +210,28 @@ static void put_stats(const json_t *link, FILE *out)
 		putc('\n', out);
 }
 
+static const char *const ipvlan_flags[] = {"bridge", "private", "vepa", NULL};
+
+/** ipvlan's flag stands alone, as `ip` prints it. */
+static void put_flag(const json_t *data, FILE *out)
+{
+	for (size_t i = 0; ipvlan_flags[i] != NULL; i++)
+		if (json_is_true(json_object_get(data, ipvlan_flags[i])))
+			fprintf(out, " %s", ipvlan_flags[i]);
+}
+
+/** What the vnic has beside its type. */
+static void put_details(const struct options *o, const json_t *link, FILE *out)
+{
+	static const char *const keys[] = {"spoofcheck", "announce", "conflicts"};
+
+	for (size_t i = 0; o->details && i < sizeof(keys) / sizeof(keys[0]); i++)
+		put_pair(link, keys[i], out);
+}
+
 void show_links(const struct options *o, const json_t *result, FILE *out)
 {
-	static const char *const mode[] = {"mode", NULL};
+	static const char *const told[] = {"mode", "bridge", "private", "vepa", NULL};
 	const json_t *link;
 	size_t i;
 
@@ -226,7 +245,10 @@ void show_links(const struct options *o, const json_t *result, FILE *out)
 		show_text(text_of(info, "info_kind"), out);
 		put_pair(data, "mode", out);
 		if (o->details)
-			put_pairs(data, mode, out);
+			put_flag(data, out);
+		if (o->details)
+			put_pairs(data, told, out);
+		put_details(o, link, out);
 		putc('\n', out);
 		if (o->details)
 			put_endpoint("endpoint", endpoint, out);

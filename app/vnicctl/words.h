@@ -20,12 +20,15 @@ PARSER(parse_link_set);
 PARSER(parse_link_del);
 PARSER(parse_address);
 PARSER(parse_route);
+PARSER(parse_neigh);
+PARSER(parse_neigh_add);
 PARSER(parse_dev);
 PARSER(parse_save);
 
-/** `address.show`, `route.show`: lines as `ip` prints them. */
+/** `address.show`, `route.show`, `neigh.show`: lines as `ip` prints them. */
 void show_addresses(const struct options *o, const json_t *result, FILE *out);
 void show_routes(const struct options *o, const json_t *result, FILE *out);
+void show_neighbours(const struct options *o, const json_t *result, FILE *out);
 
 /** `config.show`: the text itself; and judge_save(): the text into the file of parse_save(). */
 void show_config(const struct options *o, const json_t *result, FILE *out);

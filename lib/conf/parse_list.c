@@ -111,12 +111,12 @@ bool parse_routes(struct parse *p, const char *text)
 	while ((item = next_item(&it)) != NULL) {
 		if (!ip_route_parse(item, &route)) {
 			load_bad(p->ld, p->entry, EINVAL,
-				 "'%.60s' is not a route (default via 192.0.2.1, or a network as "
-				 "10.0.0.0/8 via 192.0.2.1)",
+				 "'%.60s' is not a route (default via 192.0.2.1, a network as "
+				 "10.0.0.0/8 via 192.0.2.1, or one on the link as 10.0.0.0/8)",
 				 item);
 			return false;
 		}
-		if (!check_unicast(p, &route.via, item))
+		if (route.via.family != 0 && !check_unicast(p, &route.via, item))
 			return false;
 		APPEND(p, d->p.routes, d->p.n_routes, route);
 	}

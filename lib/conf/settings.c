@@ -108,9 +108,13 @@ const char *settings_routes(struct arena *a, const struct ip_route *list, size_t
 	for (size_t i = 0; i < n; i++) {
 		char dst[IP_STR_LEN], via[IP_STR_LEN], item[ITEM_MAX];
 
-		snprintf(item, sizeof(item), "%s via %s",
-			 list[i].dst.len != 0 ? ip_prefix_format(&list[i].dst, dst) : "default",
-			 ip_addr_format(&list[i].via, via));
+		if (list[i].via.family == 0)
+			ip_prefix_format(&list[i].dst, item);
+		else
+			snprintf(item, sizeof(item), "%s via %s",
+				 list[i].dst.len != 0 ? ip_prefix_format(&list[i].dst, dst)
+						      : "default",
+				 ip_addr_format(&list[i].via, via));
 		join(&j, item);
 	}
 	return j.text;

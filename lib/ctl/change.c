@@ -21,6 +21,7 @@
 #include "ctl/l3.h"
 #include "ctl/placement.h"
 #include "ctl/runtime.h"
+#include "ctl/static_neigh.h"
 
 /** A change on its way; `ports`, `vnics` and `hosts` are parallel to the new configuration. */
 struct change {
@@ -65,6 +66,7 @@ static void free_port(struct runtime *rt, struct port_rt *p, struct leaving *l)
 	detach(rt, &p->wire, l);
 	addresses_free_port(p);
 	l3_free(p);
+	static_neigh_free(p);
 	for (uint32_t i = 0; rt->running && i < rt->n_workers; i++)
 		stats_clear(&rt->dp.workers[i]->stats.ports[p->id]);
 	give_id(&rt->port_ids, p->id);

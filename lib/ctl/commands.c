@@ -120,29 +120,50 @@ static int read_peer(const json_t *params, struct settings *set, const char **na
 	return rc != 0 ? rc : params_settings(peer, *name, NULL, set, err);
 }
 
+/* Mode or flag: taken over, or as it is; else who wants another one is told how. */
+static int follow_setting(struct command *c, const struct vnic_conf *v, const char *key,
+			  const char *has)
+{
+	const char *asked = settings_get(&c->asked, key);
+	bool is_flags = strcmp(key, "flags") == 0;
+	int value;
+
+	/* No such word: the grammar says so. */
+	if (asked != NULL && strcmp(asked, has) != 0 &&
+	    words_find(is_flags ? words_ipvlan_flag : words_ipvlan_mode, asked, &value))
+		return err_set(
+			c->err, EINVAL,
+			"port %s has the %s %s (vnic %s), and all its ipvlan vnics have one; "
+			"`link set %s type %s %s%s` changes them all (EINVAL)",
+			v->port, is_flags ? "flag" : "mode", has, v->name, v->name,
+			vnic_type_name(v->type), is_flags ? "" : "mode ", asked);
+	if (asked == NULL && (!is_flags || v->flags != 0))
+		settings_put(&c->asked, key, has);
+	return 0;
+}
+
 /*
  * Mode and flag of ipvlan are the port's. A vnic that names none takes them over: the kernel
  * does so with the flag (IV-621), and has the mode of all become l3 (IV-620).
  */
-static void follow_port(struct command *c, const char *type, const char *link)
+static int follow_port(struct command *c, const char *type, const char *link)
 {
 	const struct conf *conf = c->rt->conf;
 	int value;
 
 	if (type == NULL || link == NULL || !words_find(words_vnic_type, type, &value) ||
 	    !vnic_is_ipvlan((enum vnic_type)value))
-		return;
+		return 0;
 	for (size_t i = 0; i < conf->n_vnics; i++) {
 		const struct vnic_conf *v = &conf->vnics[i];
+		int rc;
 
 		if (!vnic_is_ipvlan(v->type) || strcmp(v->port, link) != 0)
 			continue;
-		if (!is_asked(&c->asked, "mode"))
-			settings_put(&c->asked, "mode", vnic_mode_name(v->mode));
-		if (!is_asked(&c->asked, "flags") && v->flags != 0)
-			settings_put(&c->asked, "flags", ipvlan_flag_name(v->flags));
-		return;
+		rc = follow_setting(c, v, "mode", vnic_mode_name(v->mode));
+		return rc != 0 ? rc : follow_setting(c, v, "flags", ipvlan_flag_name(v->flags));
 	}
+	return 0;
 }
 
 static int read_new(struct command *c, const json_t *params, const char **name)
@@ -163,7 +184,9 @@ static int read_new(struct command *c, const json_t *params, const char **name)
 		return rc;
 	settings_put(&c->asked, "type", type);
 	settings_put(&c->asked, "port", link);
-	follow_port(c, type, link);
+	rc = follow_port(c, type, link);
+	if (rc != 0)
+		return rc;
 	mode = settings_get(&c->asked, "mode");
 	/* It has its port's, whatever was said (MV-520). */
 	if (mode != NULL && strcmp(mode, "passthru") == 0)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The methods that change what runs, and the text of it: link.add and link.del
- * (commands.c), link.set (commands_set.c), address.*, route.*, neigh.* (commands_ip.c), config.show (docs/rpc.md).
+ * (commands.c), link.set (commands_set.c), address.* (commands_address.c), route.* (commands_route.c),
+ * neigh.* (commands_neigh.c), config.show (commands_config.c; docs/rpc.md).
  *
  * Each makes a changed copy of the running conf (conf/edit.h), and that goes the way of
  * every change: kinds_check(), runtime_apply(). What the kernel would refuse although a
@@ -25,7 +26,10 @@ json_t *command_address_del(const json_t *params, void *arg, struct err *err);
 json_t *command_route_show(const json_t *params, void *arg, struct err *err);
 json_t *command_route_add(const json_t *params, void *arg, struct err *err);
 json_t *command_route_del(const json_t *params, void *arg, struct err *err);
-json_t *command_neigh(const json_t *params, void *arg, struct err *err);
+json_t *command_neigh_show(const json_t *params, void *arg, struct err *err);
+json_t *command_neigh_flush(const json_t *params, void *arg, struct err *err);
+json_t *command_neigh_add(const json_t *params, void *arg, struct err *err);
+json_t *command_neigh_del(const json_t *params, void *arg, struct err *err);
 json_t *command_config_show(const json_t *params, void *arg, struct err *err);
 
 /**

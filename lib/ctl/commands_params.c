@@ -11,7 +11,8 @@ static const struct {
 	{"flags", "flags"},	    {"state", "state"},	    {"spoofcheck", "spoofcheck"},
 	{"multicast", "multicast"}, {"queues", "queues"},   {"bcqueuelen", "bcqueuelen"},
 	{"bclim", "bclim"},	    {"workers", "workers"}, {"sources", "sources"},
-	{"endpoint", "endpoint"},
+	{"endpoint", "endpoint"},   {"arp", "arp"},	    {"mac-policy", "mac-policy"},
+	{"learn", "learn"},	    {"dhcp", "dhcp"},	    {"announce", "announce"},
 };
 
 static int no_value(const char *param, struct err *err)

@@ -12,7 +12,8 @@
 /** Parameters that are a vnic's settings, for lists of those that a method knows. */
 #define PARAMS_OF_A_VNIC                                                                   \
 	"address", "mtu", "mode", "flags", "endpoint", "state", "spoofcheck", "multicast", \
-		"bcqueuelen", "bclim", "queues", "workers", "sources", "netns"
+		"bcqueuelen", "bclim", "queues", "workers", "sources", "netns", "arp",     \
+		"mac-policy", "learn", "dhcp", "announce"
 
 /**
  * Puts each parameter that is given into @p s. `netns` becomes a part of the endpoint.

@@ -9,7 +9,7 @@
 #include "ctl/l3.h"
 #include "ctl/mail.h"
 #include "ctl/signature.h"
-#include "endpoint/host_routes.h"
+#include "ctl/static_neigh.h"
 #include "fwd/next_hops.h"
 #include "fwd/routes.h"
 
@@ -50,8 +50,10 @@ static struct l3 *create(struct runtime *rt, struct port_rt *p)
 	l->port = p;
 	l->neigh = neigh_create(NEIGH_DEFAULT_MAX, emit, l);
 	l->list = calloc(MAX_HOPS, sizeof(*l->list));
-	if (l->neigh != NULL && l->list != NULL)
+	if (l->neigh != NULL && l->list != NULL) {
+		static_neigh_fill(p, l->neigh, mail_now());
 		return l;
+	}
 	neigh_free(l->neigh);
 	free(l->list);
 	free(l);
@@ -397,4 +399,9 @@ struct next_hops *l3_next_hops(const struct port_rt *p)
 struct neigh_table *l3_neighbours(const struct port_rt *p)
 {
 	return p->l3 != NULL ? p->l3->neigh : NULL;
+}
+
+struct host_view l3_host(const struct port_rt *p)
+{
+	return p->l3 != NULL ? host_view(p->l3) : (struct host_view){0};
 }

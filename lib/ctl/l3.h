@@ -10,6 +10,7 @@
 #include "ctl/neigh.h"
 #include "ctl/runtime.h"
 #include "dp/mailbox.h"
+#include "endpoint/host_routes.h"
 
 /** Brings every port's routes, own addresses and next hops up to date, before a snapshot is built. */
 void l3_update(struct runtime *rt);
@@ -29,6 +30,9 @@ struct next_hops *l3_next_hops(const struct port_rt *p);
 
 /** The port's neighbours, to be shown or flushed; NULL: it has no l3 vnics. */
 struct neigh_table *l3_neighbours(const struct port_rt *p);
+
+/** What a port with `host-routes` has of its host; empty without. Until the next turn of the loop. */
+struct host_view l3_host(const struct port_rt *p);
 
 void l3_free(struct port_rt *p);
 

@@ -16,6 +16,7 @@
 #include "ctl/mail.h"
 #include "ctl/placement.h"
 #include "ctl/runtime.h"
+#include "ctl/static_neigh.h"
 #include "ctl/view.h"
 #include "ctl/workers.h"
 
@@ -202,6 +203,7 @@ void runtime_destroy(struct runtime *rt)
 	}
 	for (size_t i = 0; i < rt->conf->n_ports; i++) {
 		addresses_free_port(rt->ports[i]);
+		static_neigh_free(rt->ports[i]);
 		free(rt->ports[i]);
 	}
 	workers_forget(rt);

@@ -22,6 +22,7 @@ struct dhcp_asks;
 struct ip_table;
 struct l3;
 struct learned;
+struct static_neigh;
 
 /** An endpoint in use, and which worker receives from each of its queues. */
 struct attachment {
@@ -46,6 +47,8 @@ struct port_rt {
 	struct ip_table *addresses; /**< addresses.c's; NULL: no vnic is told apart by address */
 	uint64_t addresses_signature; /**< of what it was made of */
 	struct l3 *l3; /**< l3.c's; NULL: no vnic in an l3 mode */
+	struct static_neigh *neighs; /**< static_neigh.c's: permanent neighbours */
+	size_t n_neighs;
 	bool filtered; /**< the device filters unicast; it isn't promiscuous */
 	bool allmulti;
 };

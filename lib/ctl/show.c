@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <stdio.h>
 
+#include "conf/words.h"
 #include "ctl/show.h"
 
-static json_t *flags(bool up, bool carrier)
+static json_t *flags(bool up, bool carrier, bool noarp)
 {
 	json_t *list = json_array();
 
@@ -11,6 +12,8 @@ static json_t *flags(bool up, bool carrier)
 		json_array_append_new(list, json_string("NO-CARRIER"));
 	json_array_append_new(list, json_string("BROADCAST"));
 	json_array_append_new(list, json_string("MULTICAST"));
+	if (noarp)
+		json_array_append_new(list, json_string("NOARP"));
 	if (up)
 		json_array_append_new(list, json_string("UP"));
 	if (up && carrier)
@@ -73,14 +76,35 @@ static json_t *endpoint_json(const struct endpoint_conf *c, const struct attachm
 	return o;
 }
 
+/* The flag is a member of its own, as iproute2 has it (ip/iplink_ipvlan.c); the rest is ours. */
+static json_t *ipvlan_data(const struct vnic_conf *c)
+{
+	json_t *o = json_pack("{s:s,s:b}", "mode", vnic_mode_name(c->mode),
+			      ipvlan_flag_name(c->flags), true);
+
+	if (c->arp != ARP_AUTO)
+		json_object_set_new(o, "arp", json_string(words_name(words_arp, (int)c->arp, "")));
+	if (c->mac_policy != MAC_PASS)
+		json_object_set_new(
+			o, "mac-policy",
+			json_string(words_name(words_mac_policy, (int)c->mac_policy, "")));
+	if (c->learn != 0)
+		json_object_set_new(o, "learn", json_integer(c->learn));
+	if (c->dhcp)
+		json_object_set_new(o, "dhcp", json_true());
+	return o;
+}
+
 static json_t *info_data(const struct vnic_rt *v)
 {
 	const struct vnic_conf *c = v->conf;
-	json_t *o = json_object(), *list;
+	json_t *o, *list;
 
 	if (c->type == VNIC_VETH)
-		return o;
-	json_object_set_new(o, "mode", json_string(vnic_mode_name(c->mode)));
+		return json_object();
+	if (vnic_is_ipvlan(c->type))
+		return ipvlan_data(c);
+	o = json_pack("{s:s}", "mode", vnic_mode_name(c->mode));
 	if (c->flags & VNIC_F_NOPROMISC)
 		json_object_set_new(o, "nopromisc", json_true());
 	if (c->flags & VNIC_F_NODST)
@@ -136,6 +160,28 @@ static void add_mtu_note(json_t *endpoint, const struct vnic_rt *v)
 					 detail, v->at.state.mtu, v->mtu));
 }
 
+/* What isn't the default of what is said nowhere else. */
+static void add_details(json_t *o, const struct vnic_rt *v)
+{
+	const struct vnic_conf *c = v->conf;
+
+	if (c->spoofcheck != SPOOFCHECK_OFF)
+		json_object_set_new(
+			o, "spoofcheck",
+			json_string(words_name(words_spoofcheck, (int)c->spoofcheck, "")));
+	if (c->announce)
+		json_object_set_new(o, "announce", json_true());
+	if (vnic_is_ipvlan(c->type) || c->spoofcheck == SPOOFCHECK_IP)
+		json_object_set_new(o, "conflicts", json_integer((json_int_t)v->conflicts));
+}
+
+/* As a kernel slave of mode l3; an owner behind another endpoint asks, unless he was told not to. */
+static bool is_noarp(const struct vnic_conf *c)
+{
+	return (c->mode == MODE_L3 || c->mode == MODE_L3S) &&
+	       (c->arp == ARP_OFF || (c->arp == ARP_AUTO && c->endpoint.type == ENDPOINT_TAP));
+}
+
 json_t *show_link(const struct runtime *rt, const struct vnic_rt *v, const struct show_what *w)
 {
 	const struct vnic_conf *c = v->conf;
@@ -151,7 +197,7 @@ json_t *show_link(const struct runtime *rt, const struct vnic_rt *v, const struc
 		json_object_set_new(o, "link", json_string(c->peer));
 	else
 		json_object_set_new(o, "link", json_string(c->port));
-	json_object_set_new(o, "flags", flags(v->up, v->carrier));
+	json_object_set_new(o, "flags", flags(v->up, v->carrier, is_noarp(c)));
 	json_object_set_new(o, "mtu", json_integer(v->mtu));
 	json_object_set_new(o, "operstate",
 			    json_string(show_operstate(v->up, v->carrier, v->port != NULL)));
@@ -161,6 +207,8 @@ json_t *show_link(const struct runtime *rt, const struct vnic_rt *v, const struc
 				      "info_data", info_data(v)));
 	json_object_set_new(o, "endpoint", endpoint_json(&c->endpoint, &v->at, reason, w));
 	add_mtu_note(json_object_get(o, "endpoint"), v);
+	if (w->details)
+		add_details(o, v);
 	if (w->statistics)
 		add_statistics(o, &sum);
 	return o;
@@ -176,7 +224,7 @@ json_t *show_port(const struct runtime *rt, const struct port_rt *p, const struc
 	if (w->statistics)
 		runtime_port_stats(rt, p, &sum);
 	json_object_set_new(o, "ifname", json_string(c->name));
-	json_object_set_new(o, "flags", flags(up, p->carrier));
+	json_object_set_new(o, "flags", flags(up, p->carrier, false));
 	json_object_set_new(o, "mtu", json_integer(p->mtu));
 	json_object_set_new(o, "operstate", json_string(show_operstate(up, p->carrier, false)));
 	json_object_set_new(o, "address", mac_string(p->mac));

@@ -123,14 +123,15 @@ bool ip_route_parse(const char *text, struct ip_route *r)
 	struct ip_route route = {0};
 
 	next_word(gw + n_gw, &n_rest);
-	if (n_rest != 0 || n_via != 3 || memcmp(via, "via", 3) != 0)
+	if (n_rest != 0)
 		return false;
-	if (!parse_addr(gw, n_gw, &route.via))
+	if (n_via != 0 &&
+	    (n_via != 3 || memcmp(via, "via", 3) != 0 || !parse_addr(gw, n_gw, &route.via)))
 		return false;
 	if (n_dst == 7 && memcmp(dst, "default", 7) == 0)
-		route.dst.addr.family = route.via.family;
+		route.dst.addr.family = n_via != 0 ? route.via.family : 4;
 	else if (!parse_prefix(dst, n_dst, &route.dst) || !is_network(&route.dst) ||
-		 route.dst.addr.family != route.via.family)
+		 (n_via != 0 && route.dst.addr.family != route.via.family))
 		return false;
 	*r = route;
 	return true;

@@ -28,10 +28,13 @@ struct ip_range {
 	uint8_t len; /**< prefix length to set on a netdev; 32 or 128 where none was written */
 };
 
-/** "PREFIX via ADDR": an IP route; "default" is ::/0 or 0.0.0.0/0 by the family of the gateway. */
+/**
+ * "PREFIX via ADDR", or "PREFIX" for one on the link: an IP route. "default" is ::/0 or
+ * 0.0.0.0/0 by the family of the gateway; on the link it is 0.0.0.0/0, as `ip route` has it.
+ */
 struct ip_route {
 	struct ip_prefix dst;
-	struct ip_addr via;
+	struct ip_addr via; /**< family 0: on the link */
 };
 
 /** Each reads the whole of @p text, or returns false and leaves the result untouched. */
@@ -40,7 +43,7 @@ bool ip_addr_parse(const char *text, struct ip_addr *a);
 bool ip_prefix_parse(const char *text, struct ip_prefix *p);
 /** "A", "A/LEN" or "A-B" with A <= B in the same family. */
 bool ip_range_parse(const char *text, struct ip_range *r);
-/** "PREFIX via ADDR" with bits beyond the prefix length zero, or "default via ADDR". */
+/** "PREFIX", "default", each with " via ADDR" or without; bits beyond the prefix length are zero. */
 bool ip_route_parse(const char *text, struct ip_route *r);
 
 const char *ip_addr_format(const struct ip_addr *a, char buf[IP_STR_LEN]);

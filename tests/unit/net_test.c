@@ -231,11 +231,15 @@ static void test_route(void **state)
 		{"10.0.0.0/8 via 192.0.2.1", "10.0.0.0/8", "192.0.2.1"},
 		{"  10.1.2.3\tvia   192.0.2.1 ", "10.1.2.3/32", "192.0.2.1"},
 		{"2001:db8::/33 via fe80::1", "2001:db8::/33", "fe80::1"},
+		{"10.9.0.0/16", "10.9.0.0/16", "none"}, /* on the link */
+		{" 2001:db8::1 ", "2001:db8::1/128", "none"},
+		{"default", "0.0.0.0/0", "none"},
+		{"::/0", "::/0", "none"},
 	};
 	static const char *const bad[] = {
 		"",
-		"default",
 		"default via",
+		"10.0.0.1/8",
 		"via 192.0.2.1",
 		"default 192.0.2.1",
 		"10.0.0.1/8 via 192.0.2.1", /* bits beyond the length */
