@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "batch.h"
 #include "client.h"
 #include "commands.h"
 #include "complain.h"
@@ -50,6 +51,14 @@ static int take_options(struct options *o, int argc, char **argv, int *status)
 			o->stats = true;
 		} else if (word_matches(word, "details")) {
 			o->details = true;
+		} else if (strcmp(word, "force") == 0) {
+			o->force = true;
+		} else if (word_matches(word, "batch")) {
+			if (++i == argc) {
+				complain(EXIT_USAGE, "a FILE is missing after %s", argv[i - 1]);
+				return -1;
+			}
+			o->batch = argv[i];
 		} else if (strncmp(word, "socket=", 7) == 0) {
 			o->socket = word + 7;
 		} else if (word_matches(word, "socket")) {
@@ -133,7 +142,7 @@ static int run(const struct options *o, const struct object *ob, const struct ve
 	return status;
 }
 
-static int dispatch(const struct options *o, int argc, char **argv)
+int command_run(const struct options *o, int argc, char **argv)
 {
 	const struct object *ob;
 	const struct verb *v;
@@ -170,6 +179,15 @@ static int dispatch(const struct options *o, int argc, char **argv)
 		return complain(EXIT_USAGE, "%s: '%s' is unknown, try 'vnicctl %s help'", ob->name,
 				argv[1], ob->name);
 	return run(o, ob, v, argc - 2, argv + 2);
+}
+
+static int dispatch(const struct options *o, int argc, char **argv)
+{
+	if (o->batch == NULL)
+		return command_run(o, argc, argv);
+	if (argc > 0)
+		return complain(EXIT_USAGE, "unexpected '%s' behind -batch FILE", argv[0]);
+	return batch_run(o, o->batch, o->force);
 }
 
 /** What was printed is there only when it was written. Nobody reads any more: no words about it. */

@@ -20,6 +20,8 @@ struct options {
 	bool stats;
 	bool details;
 	const char *socket;
+	const char *batch; /**< a file of commands, "-": standard input; NULL: none */
+	bool force; /**< a batch goes on after what fails */
 };
 
 void show_json(const struct options *o, const json_t *result, FILE *out);
