@@ -62,12 +62,17 @@ static int write_section(struct editing *ed, const struct edit *e, struct err *e
 {
 	struct settings set = {.arena = ed->ld.scratch};
 	struct section *s;
+	struct vnic_conf v;
 	int rc = 0;
 
-	if (e->kind == EDIT_PORT)
+	if (e->kind == EDIT_PORT) {
 		settings_of_port(&set, conf_port(ed->c, e->name));
-	else if (e->kind == EDIT_VNIC)
-		settings_of_vnic(&set, conf_vnic(ed->c, e->name));
+	} else if (e->kind == EDIT_VNIC) {
+		v = *conf_vnic(ed->c, e->name);
+		if (e->kept != NULL)
+			v.n_addresses = 0;
+		settings_of_vnic(&set, &v);
+	}
 	for (size_t i = 0; i < e->n; i++)
 		settings_put(&set, e->list[i].key, e->list[i].value);
 	s = new_section(ed, e->kind == EDIT_PORT ? SECTION_PORT : SECTION_VNIC, e->name);
@@ -239,6 +244,25 @@ static void take_vnic(struct conf *c, const struct vnic_conf *v)
 	names_add(c->names, NAMES_VNIC, v->name, (uint32_t)c->n_vnics++);
 }
 
+/* Puts what was kept before what was read. */
+static void join_kept(struct editing *ed, const struct edit *e)
+{
+	for (size_t i = 0; i < ed->made.n_vnics; i++) {
+		struct vnic_conf *v = &ed->made.vnics[i];
+		size_t n = e->n_kept + v->n_addresses;
+		struct ip_range *list;
+
+		if (strcmp(v->name, e->name) != 0)
+			continue;
+		list = arena_alloc(ed->c->arena, (n + 1) * sizeof(*list));
+		memcpy(list, e->kept, e->n_kept * sizeof(*list));
+		if (v->n_addresses > 0)
+			memcpy(&list[e->n_kept], v->addresses, v->n_addresses * sizeof(*list));
+		v->addresses = list;
+		v->n_addresses = n;
+	}
+}
+
 static int read_all(struct editing *ed, struct err *err)
 {
 	struct load *ld = &ed->ld;
@@ -271,6 +295,9 @@ int edit_apply(struct conf *c, const struct edit *edits, size_t n, struct err *e
 		rc = write_all(&ed, edits, n, err);
 	if (rc == 0)
 		rc = read_all(&ed, err);
+	for (size_t i = 0; i < n && rc == 0; i++)
+		if (edits[i].kept != NULL)
+			join_kept(&ed, &edits[i]);
 	for (size_t i = 0; i < ed.made.n_ports && rc == 0; i++)
 		take_port(c, &ed.made.ports[i]);
 	for (size_t i = 0; i < ed.made.n_vnics && rc == 0; i++)

@@ -18,6 +18,13 @@ struct edit {
 	const char *name;
 	const struct setting *list; /**< value NULL: back to the default */
 	size_t n;
+	/**
+	 * EDIT_VNIC: its addresses so far are these, in the place of all that it has, and the setting
+	 * "address" goes on behind them. To write 65,536 down and read them again takes 50 ms. The
+	 * caller's until edit_apply() returns; NULL: "address" is the whole list.
+	 */
+	const struct ip_range *kept;
+	size_t n_kept;
 };
 
 /**

@@ -250,8 +250,8 @@ json_t *command_link_add(const json_t *params, void *arg, struct err *err)
 		settings_put(&far, "peer", name);
 		rc = add(&c,
 			 (const struct edit[]){
-				 {EDIT_ADD_VNIC, name, c.asked.list, c.asked.n},
-				 {EDIT_ADD_VNIC, peer, far.list, far.n},
+				 {EDIT_ADD_VNIC, name, c.asked.list, c.asked.n, NULL, 0},
+				 {EDIT_ADD_VNIC, peer, far.list, far.n, NULL, 0},
 			 },
 			 peer != NULL ? 2 : 1);
 	}

@@ -15,7 +15,8 @@ int command_apply_list(struct runtime *rt, const char *dev, const char *key, con
 {
 	bool port = conf_port(rt->conf, dev) != NULL;
 	const struct setting set = {key, list[0] != '\0' ? list : NULL};
-	const struct edit edit = {port ? EDIT_PORT : EDIT_VNIC, dev, &set, 1};
+	const struct edit edit = {
+		.kind = port ? EDIT_PORT : EDIT_VNIC, .name = dev, .list = &set, .n = 1};
 	struct conf *new = conf_copy(rt->conf, 0, NULL, 0);
 	int rc = edit_apply(new, &edit, 1, err);
 
@@ -145,18 +146,15 @@ static int read_wishes(const json_t *params, struct arena *a, bool adding, struc
 	return 0;
 }
 
-/* The list with what is wished for behind it. Texts go to the grammar as they are: ranges are for some types only. */
-static const char *longer_list(struct arena *a, const struct ip_range *list, size_t n,
-			       const struct wishes *w)
+/* What is wished for, as one list. Texts go to the grammar as they are: ranges are for some types only. */
+static const char *list_text(struct arena *a, const struct wishes *w)
 {
-	const char *before = settings_ranges(a, list, n);
-	size_t len = strlen(before), room = len + 1;
+	size_t room = 1, len = 0;
 	char *text;
 
 	for (size_t i = 0; i < w->n; i++)
 		room += strlen(w->list[i].text) + 2;
 	text = arena_alloc(a, room);
-	memcpy(text, before, len);
 	for (size_t i = 0; i < w->n; i++) {
 		size_t k = strlen(w->list[i].text);
 
@@ -169,6 +167,30 @@ static const char *longer_list(struct arena *a, const struct ip_range *list, siz
 	}
 	text[len] = '\0';
 	return text;
+}
+
+/* The @n addresses at @list, and behind them those of @more (NULL: none). */
+static int apply(struct runtime *rt, struct arena *a, const char *dev, const struct ip_range *list,
+		 size_t n, const char *more, struct err *err)
+{
+	const struct setting set = {"address", more};
+	const struct edit edit = {EDIT_VNIC, dev, &set, 1, list, n};
+	struct conf *new;
+	int rc;
+
+	if (conf_port(rt->conf, dev) != NULL)
+		return command_apply_list(
+			rt, dev, "address",
+			more == NULL ? settings_ranges(a, list, n)
+			: n == 0     ? more
+				     : arena_printf(a, "%s, %s", settings_ranges(a, list, n), more),
+			err);
+	new = conf_copy(rt->conf, 0, NULL, 0);
+	rc = edit_apply(new, &edit, 1, err);
+	if (rc == 0)
+		return commands_apply(rt, new, err);
+	conf_free(new);
+	return rc;
 }
 
 static int has_already(const char *dev, const struct wanted *x, struct err *err)
@@ -184,7 +206,7 @@ static int add_all(struct runtime *rt, struct arena *a, const char *dev, struct 
 	const struct ip_range *list = list_of(a, rt->conf, dev, &n);
 
 	/* Sorted only now: the list is to have the order in which they were named. */
-	text = longer_list(a, list, n, w);
+	text = list_text(a, w);
 	qsort(w->list, w->n, sizeof(*w->list), compare_wanted);
 	for (size_t i = 0; i < n; i++) {
 		const struct wanted *x = find_wanted(w, &list[i]);
@@ -195,7 +217,7 @@ static int add_all(struct runtime *rt, struct arena *a, const char *dev, struct 
 	for (size_t i = 1; i < w->n; i++)
 		if (compare_wanted(&w->list[i - 1], &w->list[i]) == 0)
 			return has_already(dev, &w->list[i], err);
-	return command_apply_list(rt, dev, "address", text, err);
+	return apply(rt, a, dev, list, n, text, err);
 }
 
 static int del_all(struct runtime *rt, struct arena *a, const char *dev, struct wishes *w,
@@ -217,7 +239,7 @@ static int del_all(struct runtime *rt, struct arena *a, const char *dev, struct 
 		if (!w->list[i].found)
 			return err_set(err, EADDRNOTAVAIL, "%s hasn't got %.60s (EADDRNOTAVAIL)",
 				       dev, w->list[i].text);
-	return command_apply_list(rt, dev, "address", settings_ranges(a, list, kept), err);
+	return apply(rt, a, dev, list, kept, NULL, err);
 }
 
 static json_t *address_command(const json_t *params, void *arg, bool adding, struct err *err)

@@ -227,7 +227,8 @@ static size_t edit_siblings(struct command *c, const struct vnic_conf *v, struct
 		const struct vnic_conf *x = &conf->vnics[i];
 
 		if (vnic_is_ipvlan(x->type) && strcmp(x->port, v->port) == 0 && x != v)
-			edits[n++] = (struct edit){EDIT_VNIC, x->name, both, n_both};
+			edits[n++] = (struct edit){
+				.kind = EDIT_VNIC, .name = x->name, .list = both, .n = n_both};
 	}
 	return n;
 }
@@ -276,7 +277,8 @@ static int set(struct command *c, struct vnic_rt *v, const json_t *params)
 	if (rc != 0)
 		return rc;
 	new = conf_copy(c->rt->conf, 0, NULL, 0);
-	edits[0] = (struct edit){EDIT_VNIC, old->name, c->asked.list, c->asked.n};
+	edits[0] = (struct edit){
+		.kind = EDIT_VNIC, .name = old->name, .list = c->asked.list, .n = c->asked.n};
 	rc = edit_apply(new, edits, 1 + edit_siblings(c, old, &edits[1]), c->err);
 	if (rc == 0)
 		rc = check_addresses(c, v, conf_vnic(new, old->name));

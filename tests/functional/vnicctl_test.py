@@ -282,6 +282,15 @@ def test_changes():
     asks("route.show", {"dev": "eth0"}, "r", "s", "dev", "eth0")
     asks("route.add", {"dst": "default", "via": "192.0.2.1", "dev": "eth0"},
          *"route add default via 192.0.2.1 dev eth0".split())
+    asks("route.add", {"dst": "10.9.0.0/16", "dev": "eth0"}, *"r a 10.9.0.0/16 dev eth0".split())
+    asks("address.add", {"dev": "web", "address": ["10.0.0.2", "10.0.0.3/24", "10.0.0.4"]},
+         *"a a 10.0.0.2 10.0.0.3/24 dev web local 10.0.0.4".split())
+    asks("neigh.add", {"dst": "10.0.0.9", "lladdr": "02:00:00:00:00:09", "dev": "eth0"},
+         *"n a 10.0.0.9 lladdr 02:00:00:00:00:09 nud permanent dev eth0".split())
+    asks("neigh.del", {"dst": "10.0.0.9", "dev": "eth0"}, *"n d to 10.0.0.9 dev eth0".split())
+    asks("link.set", {"name": "web", "type": "ipvlan", "mode": "l2", "flags": "private",
+                      "learn": "3", "arp": "on", "mac-policy": "macnat"},
+         *"link set web type ipvlan mode l2 private learn 3 arp on mac-policy macnat".split())
     asks("neigh.show", {}, "n")
     asks("neigh.flush", {"dev": "eth0"}, "neigh", "flush", "dev", "eth0")
     asks("config.show", {}, "config", "show")
@@ -392,7 +401,14 @@ def test_usage_errors():
         (["link", "del", "a", "b"], "unexpected 'b'"),
         (["address", "add", "10.0.0.1/24"], "'dev NAME' is missing"),
         (["address", "add", "dev", "web"], "an address is missing"),
-        (["route", "add", "default", "dev", "eth0"], "'via ADDRESS' is missing"),
+        (["route", "add", "default"], "'dev PORT' is missing"),
+        (["route", "add", "default", "via"], "a value is missing after 'via'"),
+        (["neigh", "add", "10.0.0.9", "dev", "eth0"], "'lladdr MAC' is missing"),
+        (["neigh", "add", "10.0.0.9", "lladdr", "02:00:00:00:00:09", "nud", "stale"],
+         "nud can only be permanent"),
+        (["neigh", "del", "dev", "eth0"], "an address is missing"),
+        (["-batch"], "a FILE is missing"),
+        (["-batch", "/dev/null", "link"], "unexpected 'link' behind -batch"),
         (["-x", "link"], "option '-x' is unknown"),
         (["-jx", "link"], "option '-jx' is unknown"),
         (["--socket"], "a path is missing"),

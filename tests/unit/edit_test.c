@@ -68,7 +68,7 @@ static void expect_saved(const struct conf *c)
 static int change(struct conf *c, enum edit_kind kind, const char *name, const struct setting *list,
 		  size_t n, struct err *err)
 {
-	const struct edit e = {kind, name, list, n};
+	const struct edit e = {.kind = kind, .name = name, .list = list, .n = n};
 
 	*err = (struct err){0};
 	return edit_apply(c, &e, 1, err);
@@ -208,7 +208,8 @@ static void test_add_pair(void **state)
 	struct conf *c = load_good(base), *copy = conf_copy(c, 2, NULL, 0);
 	const struct setting one[] = {{"type", "veth"}, {"peer", "y"}};
 	const struct setting two[] = {{"type", "veth"}, {"peer", "x"}, {"mtu", "65535"}};
-	const struct edit pair[] = {{EDIT_ADD_VNIC, "x", one, 2}, {EDIT_ADD_VNIC, "y", two, 3}};
+	const struct edit pair[] = {{.kind = EDIT_ADD_VNIC, .name = "x", .list = one, .n = 2},
+				    {.kind = EDIT_ADD_VNIC, .name = "y", .list = two, .n = 3}};
 	struct err err = {0};
 
 	(void)state;
@@ -216,6 +217,36 @@ static void test_add_pair(void **state)
 	assert_string_equal(conf_vnic(copy, "x")->peer, "y");
 	assert_int_equal(conf_vnic(copy, "y")->mtu, 65535);
 	expect_saved(copy);
+	conf_free(copy);
+	conf_free(c);
+}
+
+/* Addresses that are handed over as they are, and those that are read behind them. */
+static void test_kept_addresses(void **state)
+{
+	struct conf *c = load_good(base), *copy = conf_copy(c, 0, NULL, 0);
+	const struct setting more = {"address", "10.7.0.9/24"}, none = {"address", NULL};
+	struct ip_range kept[2] = {0};
+	struct edit e = {.kind = EDIT_VNIC, .name = "a", .list = &more, .n = 1, .kept = kept};
+	const struct vnic_conf *v;
+	struct err err = {0};
+
+	(void)state;
+	assert_true(ip_range_parse("10.7.0.1/24", &kept[0]));
+	assert_true(ip_range_parse("2001:db8::7/64", &kept[1]));
+	e.n_kept = 2;
+	assert_int_equal(edit_apply(copy, &e, 1, &err), 0);
+	memset(kept, 0, sizeof(kept)); /* they were copied */
+	v = conf_vnic(copy, "a");
+	assert_int_equal(v->n_addresses, 3);
+	assert_int_equal(v->addresses[0].first.b[1], 7);
+	assert_int_equal(v->addresses[1].first.family, 6);
+	assert_int_equal(v->addresses[2].first.b[3], 9);
+	expect_saved(copy);
+	e.list = &none;
+	e.n_kept = 0;
+	assert_int_equal(edit_apply(copy, &e, 1, &err), 0);
+	assert_int_equal(conf_vnic(copy, "a")->n_addresses, 0);
 	conf_free(copy);
 	conf_free(c);
 }
@@ -307,6 +338,7 @@ int main(void)
 		cmocka_unit_test(test_long_list_is_saved),
 		cmocka_unit_test(test_add),
 		cmocka_unit_test(test_add_pair),
+		cmocka_unit_test(test_kept_addresses),
 		cmocka_unit_test(test_set),
 		cmocka_unit_test(test_refused),
 	};
