@@ -405,3 +405,19 @@ struct host_view l3_host(const struct port_rt *p)
 {
 	return p->l3 != NULL ? host_view(p->l3) : (struct host_view){0};
 }
+
+static void count(void *arg, const struct neigh *e)
+{
+	uint32_t *counts = arg;
+
+	counts[e->state]++;
+}
+
+void l3_count(const struct port_rt *p, uint32_t counts[NEIGH_N_STATES])
+{
+	memset(counts, 0, NEIGH_N_STATES * sizeof(*counts));
+	if (p->l3 != NULL)
+		neigh_foreach(p->l3->neigh, count, counts);
+	else
+		counts[NEIGH_PERMANENT] = (uint32_t)p->n_neighs;
+}

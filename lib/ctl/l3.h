@@ -31,6 +31,9 @@ struct next_hops *l3_next_hops(const struct port_rt *p);
 /** The port's neighbours, to be shown or flushed; NULL: it has no l3 vnics. */
 struct neigh_table *l3_neighbours(const struct port_rt *p);
 
+/** How many neighbours of @p p are in each state, by enum neigh_state. Permanent ones are there without l3, too. */
+void l3_count(const struct port_rt *p, uint32_t counts[NEIGH_N_STATES]);
+
 /** What a port with `host-routes` has of its host; empty without. Until the next turn of the loop. */
 struct host_view l3_host(const struct port_rt *p);
 

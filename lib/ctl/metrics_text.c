@@ -8,8 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl/l3.h"
 #include "ctl/metrics_text.h"
 #include "ctl/workers.h"
+#include "fwd/ip_table.h"
 
 struct writer {
 	FILE *out;
@@ -152,6 +154,32 @@ static void write_ports(const struct writer *w)
 			    &w->ports[i]);
 }
 
+/* What ipvlan knows: who has addresses, and who is on the link. */
+static void write_ip(const struct writer *w)
+{
+	const struct conf *conf = w->rt->conf;
+
+	write_head(w->out, "port_", "addresses", "gauge",
+		   "IP addresses by which the port tells its vnics apart.");
+	for (size_t i = 0; i < conf->n_ports; i++) {
+		fputs("dpdk_vnic_port_addresses", w->out);
+		write_label(w->out, "port", conf->ports[i].name);
+		fprintf(w->out, "%zu\n", ip_table_count(w->rt->ports[i]->addresses));
+	}
+	write_head(w->out, "port_", "neighbours", "gauge", "The port's neighbours by state.");
+	for (size_t i = 0; i < conf->n_ports; i++) {
+		uint32_t counts[NEIGH_N_STATES];
+
+		l3_count(w->rt->ports[i], counts);
+		for (int s = NEIGH_NONE + 1; s < NEIGH_N_STATES; s++) {
+			fputs("dpdk_vnic_port_neighbours{port=\"", w->out);
+			write_escaped(w->out, conf->ports[i].name);
+			fprintf(w->out, "\",state=\"%s\"} %u\n",
+				neigh_state_name((enum neigh_state)s), counts[s]);
+		}
+	}
+}
+
 /* Busy seconds are for rate(), which knows the reader's own interval; the ratio for a quick look. */
 static void write_workers(const struct writer *w)
 {
@@ -182,6 +210,12 @@ static void write_workers(const struct writer *w)
 	for (uint32_t i = 0; i < dp->n_workers; i++)
 		fprintf(w->out, "dpdk_vnic_worker_frames_total{lcore=\"%u\"} %" PRIu64 "\n",
 			dp->workers[i]->lcore, c[i].frames);
+	write_head(w->out, "worker_", "letters_lost_total", "counter",
+		   "What the worker had to tell main and found no room for.");
+	for (uint32_t i = 0; i < dp->n_workers; i++)
+		fprintf(w->out, "dpdk_vnic_worker_letters_lost_total{lcore=\"%u\"} %" PRIu64 "\n",
+			dp->workers[i]->lcore,
+			__atomic_load_n(&dp->workers[i]->mail->lost, __ATOMIC_RELAXED));
 }
 
 static void write_all(const struct writer *w)
@@ -194,6 +228,7 @@ static void write_all(const struct writer *w)
 	fputs("dpdk_vnic_build_info{version=\"" DPDK_VNIC_VERSION "\"} 1\n", w->out);
 	write_workers(w);
 	write_ports(w);
+	write_ip(w);
 	write_vnics(w);
 }
 

@@ -34,6 +34,7 @@
 #define NEIGH_UNUSED_MS	   60000 /**< Linux: gc_stale_time */
 #define NEIGH_FAILED_MS	   5000 /**< who failed is told of for so long, and then forgotten */
 #define NEIGH_EVICT_MS	   5000 /**< Linux: neigh_forced_gc() spares who was used since */
+#define NEIGH_N_STATES	   (NEIGH_PERMANENT + 1)
 #define NEIGH_LOCK_MS	   1000 /**< Linux: locktime; the first of two ARP replies counts */
 
 enum neigh_state {

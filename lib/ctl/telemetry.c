@@ -114,6 +114,14 @@ static void port_info(const struct view_port *p, struct rte_tel_data *d)
 	add_endpoint(d, "device", &p->conf->device, p->wire);
 	if (p->conf->has_host)
 		rte_tel_data_add_dict_string(d, "host", p->conf->host.spec);
+	add_number(d, "addresses", p->n_addresses);
+	for (int s = NEIGH_NONE + 1; s < NEIGH_N_STATES; s++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "neighbours_%s",
+			 neigh_state_name((enum neigh_state)s));
+		add_number(d, name, p->n_neighs[s]);
+	}
 }
 
 static int show_info(const char *cmd, const char *params, struct rte_tel_data *d)
@@ -198,6 +206,8 @@ static int add_worker(struct rte_tel_data *d, const struct view *v, uint32_t i)
 	add_number(w, "frames", c.frames);
 	add_number(w, "bursts", c.bursts);
 	add_number(w, "sleeps", c.sleeps);
+	add_number(w, "letters_lost",
+		   __atomic_load_n(&v->dp->workers[i]->mail->lost, __ATOMIC_RELAXED));
 	snprintf(name, sizeof(name), "%u", v->dp->workers[i]->lcore);
 	rc = rte_tel_data_add_dict_container(d, name, w, 0);
 	if (rc != 0)

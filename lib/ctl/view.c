@@ -4,7 +4,9 @@
 
 #include "base/log.h"
 #include "ctl/counters.h"
+#include "ctl/l3.h"
 #include "ctl/view.h"
+#include "fwd/ip_table.h"
 
 /* DPDK 22.11 gives a telemetry command no argument of ours, so this can't hang on the runtime. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -67,7 +69,9 @@ void view_publish(const struct runtime *rt)
 			.id = p->id,
 			.present = p->wire.state.present,
 			.carrier = p->carrier,
+			.n_addresses = ip_table_count(p->addresses),
 		};
+		l3_count(p, v->ports[i].n_neighs);
 	}
 	for (size_t i = 0; v != NULL && i < rt->conf->n_vnics; i++) {
 		const struct vnic_rt *n = rt->vnics[i];

@@ -11,6 +11,7 @@
 #ifndef CTL_VIEW_H
 #define CTL_VIEW_H
 
+#include "ctl/neigh.h"
 #include "ctl/runtime.h"
 
 struct view_vnic {
@@ -29,6 +30,8 @@ struct view_port {
 	uint32_t mtu;
 	uint16_t id;
 	bool present, carrier;
+	size_t n_addresses; /**< that its vnics are told apart by */
+	uint32_t n_neighs[NEIGH_N_STATES]; /**< by enum neigh_state, as of this snapshot */
 };
 
 struct view {

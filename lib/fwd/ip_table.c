@@ -15,6 +15,7 @@ struct ip_table {
 	struct mac_table
 		*v4; /* 32 bits fit its keys; NULL, here and below: no address of the family */
 	struct hash *v6;
+	size_t n;
 	uint32_t refs;
 };
 
@@ -82,6 +83,7 @@ struct ip_table *ip_table_create(struct ip_pair *pairs, size_t n, int socket, st
 		return NULL;
 	}
 	t->refs = 1;
+	t->n = n;
 	rc = fill(t, pairs, n, socket, err);
 	free(pairs);
 	if (rc != 0) {
@@ -105,6 +107,11 @@ void ip_table_put(struct ip_table *t)
 	mac_table_free(t->v4);
 	hash_free(t->v6);
 	free(t);
+}
+
+size_t ip_table_count(const struct ip_table *t)
+{
+	return t != NULL ? t->n : 0;
 }
 
 uint16_t ip_table_lookup(const struct ip_table *t, const struct ip_key *key, bool v6,

@@ -45,6 +45,9 @@ struct ip_table *ip_table_create(struct ip_pair *pairs, size_t n, int socket, st
 struct ip_table *ip_table_get(struct ip_table *t);
 void ip_table_put(struct ip_table *t);
 
+/** Its rows. NULL: 0. */
+size_t ip_table_count(const struct ip_table *t);
+
 /** What @p key maps to, or @p missing. */
 uint16_t ip_table_lookup(const struct ip_table *t, const struct ip_key *key, bool v6,
 			 uint16_t missing);

@@ -100,6 +100,26 @@ def test_host():
         reaches(own, "192.0.2.2")  # host-reach
 
 
+def test_ipvlan_l2():
+    with started("ipvlan-l2.ini", ("outside", "web", "db")) as (f, _, ns):
+        outside(ns["outside"], "192.0.2.1/24")
+        reaches(ns["web"], "192.0.2.3")
+        reaches(ns["web"], "192.0.2.1")
+        reaches(ns["outside"], "192.0.2.3")
+        taptest.equal(f.link("web")["address"], f.link("db")["address"], "one MAC address")
+
+
+def test_ipvlan_l3():
+    with started("ipvlan-l3.ini", ("outside", "web", "db")) as (_, _, ns):
+        outside(ns["outside"], "192.0.2.1/24", "198.51.100.7/32")
+        for who in ("web", "db"):
+            ns[who].ip("route add default dev eth0")
+        reaches(ns["web"], "192.0.2.3")
+        reaches(ns["web"], "192.0.2.1")
+        reaches(ns["web"], "198.51.100.7")
+        reaches(ns["outside"], "192.0.2.3")
+
+
 def test_veth():
     with started("veth.ini", ("web", "db")) as (_, _, ns):
         reaches(ns["web"], "10.0.0.2")
