@@ -17,7 +17,7 @@ _vnicctl_both()
 _vnicctl_link()
 {
 	local words="up down address mtu mode flag macaddr endpoint netns spoofcheck multicast
-		bcqueuelen bclim queues workers"
+		bcqueuelen bclim queues workers arp mac-policy learn dhcp announce"
 
 	case $prev in
 	show | list | lst | del | delete | set | dev) _vnicctl_ask link ;;
@@ -28,9 +28,13 @@ _vnicctl_link()
 	macaddr) echo "add del set flush" ;;
 	spoofcheck) echo "off mac ip" ;;
 	multicast) echo "auto all" ;;
+	arp) echo "auto on off" ;;
+	mac-policy) echo "pass strict macnat" ;;
+	dhcp | announce) echo "on off" ;;
+	l2 | l3 | l3s) echo "bridge private vepa $words" ;;
 	endpoint) echo "dev: tap: vhost: none" ;;
 	netns) ls /run/netns 2>/dev/null ;;
-	address | mtu | bcqueuelen | bclim | queues | workers | name | peer) ;;
+	address | mtu | learn | bcqueuelen | bclim | queues | workers | name | peer) ;;
 	add) echo "link name" ;;
 	*)
 		if [ "$verb" = add ]; then
@@ -50,9 +54,10 @@ _vnicctl_words()
 	port, | drops, | worker,) echo "show help" ;;
 	config,) echo "show check reload save help" ;;
 	address, | route,) echo "show add del help" ;;
-	neigh,) echo "show flush help" ;;
+	neigh,) echo "show add del flush help" ;;
 	link,*) _vnicctl_link ;;
-	port,* | route,show | neigh,*) _vnicctl_ask port ;;
+	port,* | route,show | neigh,show | neigh,flush) _vnicctl_ask port ;;
+	neigh,*) [ "$prev" = dev ] && _vnicctl_ask port || echo "lladdr dev" ;;
 	drops,* | address,show) _vnicctl_both ;;
 	address,*) [ "$prev" = dev ] && _vnicctl_both || echo dev ;;
 	route,*) [ "$prev" = dev ] && _vnicctl_ask port || echo "default via dev" ;;
@@ -71,6 +76,7 @@ _vnicctl()
 			i=$((i + 1))
 			socket=${COMP_WORDS[i]}
 			;;
+		-b | -batch) i=$((i + 1)) ;;
 		-*) ;;
 		*) break ;;
 		esac
@@ -80,7 +86,7 @@ _vnicctl()
 	[ "$((i + 1))" -lt "$COMP_CWORD" ] && verb=${COMP_WORDS[i + 1]}
 	[ "$object" = capture ] && verb=${verb:-start}
 	case $prev in
-	--socket | -socket | -w)
+	--socket | -socket | -w | -b | -batch)
 		compopt -o default
 		COMPREPLY=()
 		return
@@ -94,7 +100,7 @@ _vnicctl()
 		;;
 	esac
 	if [ -z "$object" ] && [ "${cur#-}" != "$cur" ]; then
-		mapfile -t COMPREPLY < <(compgen -W "-json -pretty -statistics -details --socket -Version" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "-json -pretty -statistics -details -batch -force --socket -Version" -- "$cur")
 		return
 	fi
 	mapfile -t COMPREPLY < <(compgen -W "$(_vnicctl_words)" -- "$cur")
