@@ -118,6 +118,8 @@ def by_prometheus(home, address=ADDRESS):
     numbers = {}
     for metric in scrape.parse(scrape.get(home, address)).values():
         m = re.fullmatch(r"dpdk_vnic_(port_)?(\w+?)(_packets)?(_total)?", metric.name)
+        if m[1] and m[2] in ("addresses", "neighbours"):  # the other two have no such numbers
+            continue
         for labels, value in metric.samples:
             name = labels.get("port" if m[1] else "vnic")
             if not name:
@@ -164,7 +166,8 @@ def test_labels():
             if short.startswith("worker_"):
                 labels = {"lcore"}
             elif short.startswith("port_"):
-                labels = {"port", "reason"} if "drops" in short else {"port"}
+                labels = {"port", *({"reason"} if "drops" in short else ()),
+                          *({"state"} if "neighbours" in short else ())}
             else:
                 labels = wanted.get(short, {"vnic", "port", "type"})
             for got, _ in metric.samples:
