@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import socket
 import sys
 import threading
 
@@ -161,6 +162,27 @@ def test_addresses_there():
         f.ctl("address", "del", "10.1.0.8/24", "dev", "web")
         taptest.check("10.1.0.8" not in {a["local"] for a in lab.addresses(web, "web0")},
                       "gone from the netdev")
+
+
+def test_learned():
+    """What a vnic was seen to send from is shown as learned."""
+    with l2() as (f, _, web, _, _):
+        f.ctl("link", "set", "web", "learn", "2")
+        with web.entered():
+            s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        with s:
+            s.setsockopt(socket.IPPROTO_IP, 19, 1)  # IP_TRANSPARENT
+            s.bind(("10.1.0.88", 0))
+
+            def is_learned():
+                s.sendto(b"x", ("10.1.0.9", 9))
+                return shown(f, "web").get("10.1.0.88")
+            taptest.equal(taptest.eventually(is_learned, "10.1.0.88 is learned"),
+                          {"family": "inet", "local": "10.1.0.88", "prefixlen": 32,
+                           "dynamic": True, "learned": True}, "how it is shown")
+            taptest.check("inet 10.1.0.88/32 dynamic learned\n" in f.ctl("address", "show", "web"),
+                          "as text")
+            f.ctl("link", "set", "web", "learn", "off")
 
 
 def test_routes():
