@@ -18,6 +18,8 @@
 	16 /**< of them that one vnic can cause: who scans a network leaves the others theirs */
 #define NEIGHBOUR_QUEUE_FRAMES 100 /**< for each of them */
 #define NEIGHBOUR_QUEUE_MBUFS  1024 /**< held in all: the pool is everybody's */
+/** Held for next hops that one vnic was the first to want: the others' first frames wait, too. */
+#define NEIGHBOUR_QUEUE_VNIC_MBUFS 256
 
 /** A little longer than main takes to give up: three questions, a second apart. */
 #define NEIGHBOUR_QUEUE_MS 3500
@@ -38,6 +40,7 @@ struct waiting_hop {
 	struct ip_key ip;
 	uint64_t since; /**< TSC */
 	uint16_t first, n;
+	uint32_t mbufs; /**< that its frames consist of */
 	struct waiting_frame frames[NEIGHBOUR_QUEUE_FRAMES];
 };
 
