@@ -118,11 +118,18 @@ static bool is_ours(const struct fwd_port *port, const struct ip_key *key, bool 
 	return port->routes != NULL && routes_lookup(port->routes, key, v6, &hop) == ROUTE_LOCAL;
 }
 
+/* A port without an IPv4 address asks from 0.0.0.0, and is answered there (IV-652). */
+static bool is_answer_to_nobody(const struct pkt_ip *ip)
+{
+	return ip->nd == PKT_ND_ARP_OTHER && ip_key_is_zero(&ip->dst);
+}
+
 /* Rare: neighbour discovery, which concerns the port itself or its proxy. */
 static void classify_nd(const struct fwd_port *port, const struct pkt_ip *ip, struct hit *h)
 {
 	h->owner = owner_of(port, &ip->target, ip->v6);
-	if (is_ours(port, &ip->dst, ip->v6) || is_ours(port, &ip->target, ip->v6))
+	if (is_ours(port, &ip->dst, ip->v6) || is_ours(port, &ip->target, ip->v6) ||
+	    is_answer_to_nobody(ip))
 		h->next = NEXT_HOST;
 	else if (port->next_hops != NULL)
 		h->next = ip_table_lookup(port->next_hops->by_ip,
