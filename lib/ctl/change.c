@@ -19,6 +19,7 @@
 #include "ctl/attach.h"
 #include "ctl/dhcp_asks.h"
 #include "ctl/l3.h"
+#include "ctl/mail.h"
 #include "ctl/placement.h"
 #include "ctl/runtime.h"
 #include "ctl/static_neigh.h"
@@ -520,6 +521,8 @@ static void close_old(struct change *c)
 {
 	struct leaving leaving = {0};
 
+	/* Letters name ids, and somebody else may soon have these. */
+	mail_run(c->rt);
 	for (size_t i = 0; i < c->n_old_ports; i++)
 		detach(c->rt, &c->old_hosts[i], &leaving);
 	for (size_t i = 0; i < c->conf->n_vnics; i++)
