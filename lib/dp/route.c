@@ -70,7 +70,19 @@ static bool add_ethernet(struct rte_mbuf *m, const uint8_t header[PKT_ETH_LEN])
 	return true;
 }
 
-/* Ethernet's padding isn't the packet's. */
+/* Takes the last segment of several off, which is empty. */
+static void drop_last(struct rte_mbuf *m)
+{
+	struct rte_mbuf *before = m;
+
+	while (before->next->next != NULL)
+		before = before->next;
+	rte_pktmbuf_free_seg(before->next);
+	before->next = NULL;
+	m->nb_segs--;
+}
+
+/* Ethernet's padding isn't the packet's; its sender chose the segments. */
 static bool trim(struct rte_mbuf *m)
 {
 	uint32_t total;
@@ -78,8 +90,15 @@ static bool trim(struct rte_mbuf *m)
 	total = rte_be_to_cpu_16(rte_pktmbuf_mtod(m, struct rte_ipv4_hdr *)->total_length);
 	if (total > m->pkt_len)
 		return false;
-	if (total < m->pkt_len && rte_pktmbuf_trim(m, (uint16_t)(m->pkt_len - total)) != 0)
-		return false;
+	while (total < m->pkt_len) {
+		struct rte_mbuf *last = rte_pktmbuf_lastseg(m);
+		uint32_t n = RTE_MIN(m->pkt_len - total, (uint32_t)last->data_len);
+
+		last->data_len = (uint16_t)(last->data_len - n);
+		m->pkt_len -= n;
+		if (last->data_len == 0 && last != m)
+			drop_last(m);
+	}
 	return true;
 }
 
