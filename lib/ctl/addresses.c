@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -159,18 +160,39 @@ static int claim_learned(struct claims *c, const struct runtime *rt, const struc
 	return rc;
 }
 
-static void tell_conflict(const struct runtime *rt, const struct ip_pair *has,
-			  const struct ip_pair *wants)
+/*
+ * An owner may claim thousands of addresses of others, and change one of them as often as he
+ * likes: only more of them than there were is news, and all together are one line.
+ */
+static void tell_conflicts(const struct runtime *rt, const struct port_rt *p)
 {
-	struct vnic_rt *loser = rt->by_id[wants->value];
-	const struct vnic_rt *owner = rt->by_id[has->value];
-	struct ip_addr a = {.family = has->v6 ? 6 : 4};
-	char text[IP_STR_LEN];
+	for (size_t i = 0; i < rt->conf->n_vnics; i++) {
+		struct vnic_rt *v = rt->vnics[i];
+		char text[IP_STR_LEN], more[32] = "";
 
-	memcpy(a.b, &has->key, has->v6 ? 16 : 4);
-	loser->conflicts++;
-	LOG(WARNING, CTL, "vnic %s: address %s is that of vnic %s, which keeps it (EADDRINUSE)",
-	    loser->conf->name, ip_addr_format(&a, text), owner->conf->name);
+		if (v->port != p)
+			continue;
+		if (v->lost.n > 1)
+			snprintf(more, sizeof(more), ", and %u more", v->lost.n - 1);
+		if (v->lost.n > v->lost.told) {
+			v->conflicts += v->lost.n - v->lost.told;
+			LOG(WARNING, CTL,
+			    "vnic %s: address %s%s is that of vnic %s, which keeps it (EADDRINUSE)",
+			    v->conf->name, ip_addr_format(&v->lost.first, text), more,
+			    rt->by_id[v->lost.owner]->conf->name);
+		}
+		v->lost.told = v->lost.n;
+		v->lost.n = 0;
+	}
+}
+
+static void lose(struct vnic_rt *v, const struct ip_pair *has)
+{
+	if (v->lost.n++ > 0)
+		return;
+	v->lost.owner = has->value;
+	v->lost.first = (struct ip_addr){.family = has->v6 ? 6 : 4};
+	memcpy(v->lost.first.b, &has->key, has->v6 ? 16 : 4);
 }
 
 /* Of several with one address: who has it already, else the first vnic. */
@@ -191,7 +213,7 @@ static void settle(const struct runtime *rt, const struct port_rt *p, struct cla
 				best = c->list[end];
 		for (size_t k = i; k < end; k++)
 			if (c->list[k].value != best.value)
-				tell_conflict(rt, &best, &c->list[k]);
+				lose(rt->by_id[c->list[k].value], &best);
 		c->list[n++] = best;
 	}
 	c->n = n;
@@ -238,14 +260,15 @@ static int gather(const struct runtime *rt, const struct port_rt *p, struct clai
 	settle(rt, p, c);
 	given = c->n;
 	rc = claim_learned(c, rt, p);
-	if (rc != 0 || c->n == given)
-		return rc;
-	sort(c);
-	settle(rt, p, c);
-	return 0;
+	if (rc == 0 && c->n > given) {
+		sort(c);
+		settle(rt, p, c);
+	}
+	tell_conflicts(rt, p);
+	return rc;
 }
 
-static void rebuild(struct runtime *rt, struct port_rt *p)
+static int rebuild(struct runtime *rt, struct port_rt *p)
 {
 	int socket = p->wire.endpoint != NULL ? p->wire.endpoint->socket : -1;
 	struct claims c = {0};
@@ -255,17 +278,18 @@ static void rebuild(struct runtime *rt, struct port_rt *p)
 	if (gather(rt, p, &c) != 0) {
 		free(c.list);
 		LOG(ERR, CTL, "port %s: no memory for its vnics' addresses", p->conf->name);
-		return;
+		return -ENOMEM;
 	}
 	forget_lost(rt, p, &c);
 	t = ip_table_create(c.list, c.n, socket, &err);
 	if (t == NULL) {
 		LOG(ERR, CTL, "port %s: %s; its addresses stay as they were", p->conf->name,
 		    err.text);
-		return;
+		return -err.code;
 	}
 	ip_table_put(p->addresses);
 	p->addresses = t;
+	return 0;
 }
 
 void addresses_update(struct runtime *rt)
@@ -288,8 +312,8 @@ void addresses_update(struct runtime *rt)
 		if (!listed[p->id]) {
 			addresses_free_port(p);
 		} else if (p->addresses == NULL || p->addresses_signature != signatures[p->id]) {
-			rebuild(rt, p);
-			p->addresses_signature = signatures[p->id];
+			if (rebuild(rt, p) == 0)
+				p->addresses_signature = signatures[p->id];
 		}
 	}
 }

@@ -74,6 +74,11 @@ struct vnic_rt {
 	size_t n_learned;
 	struct announce *announce; /**< announce.c's; NULL: it announces nothing */
 	uint64_t conflicts; /**< addresses that it wanted and another vnic has */
+	struct {
+		uint32_t n, told; /**< such addresses now; as last logged */
+		uint16_t owner; /**< who has the first of them */
+		struct ip_addr first;
+	} lost; /**< addresses.c's */
 	struct err refused; /**< what its owner wanted and the kernel would have refused */
 };
 

@@ -114,12 +114,18 @@ size_t ip_table_count(const struct ip_table *t)
 	return t != NULL ? t->n : 0;
 }
 
+/* No table at all: there was no memory for the first one. */
+static inline bool is_empty(const struct ip_table *t, bool v6)
+{
+	return t == NULL || (v6 ? t->v6 == NULL : t->v4 == NULL);
+}
+
 uint16_t ip_table_lookup(const struct ip_table *t, const struct ip_key *key, bool v6,
 			 uint16_t missing)
 {
-	if (v6)
-		return t->v6 != NULL ? hash_lookup(t->v6, key, missing) : missing;
-	return t->v4 != NULL ? mac_table_lookup(t->v4, key->w[0], missing) : missing;
+	if (is_empty(t, v6))
+		return missing;
+	return v6 ? hash_lookup(t->v6, key, missing) : mac_table_lookup(t->v4, key->w[0], missing);
 }
 
 static void lookup_v4(const struct mac_table *t, const struct ip_key *const *keys, uint16_t n,
@@ -145,7 +151,7 @@ static void lookup_v6(const struct hash *h, const struct ip_key *const *keys, ui
 void ip_table_lookup_bulk(const struct ip_table *t, const struct ip_key *const *keys, bool v6,
 			  uint16_t n, uint16_t missing, uint16_t *values)
 {
-	if (unlikely(v6 ? t->v6 == NULL : t->v4 == NULL)) {
+	if (unlikely(is_empty(t, v6))) {
 		for (uint16_t i = 0; i < n; i++)
 			values[i] = missing;
 	} else if (v6) {

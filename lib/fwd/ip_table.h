@@ -48,7 +48,7 @@ void ip_table_put(struct ip_table *t);
 /** Its rows. NULL: 0. */
 size_t ip_table_count(const struct ip_table *t);
 
-/** What @p key maps to, or @p missing. */
+/** What @p key maps to, or @p missing; so does all in a table that is NULL. */
 uint16_t ip_table_lookup(const struct ip_table *t, const struct ip_key *key, bool v6,
 			 uint16_t missing);
 
