@@ -156,14 +156,22 @@ void deliver_answer(struct worker *w, const struct fwd_port *port, struct rte_mb
 		put(w, receiver, ep, answer);
 }
 
+#define LETTER_BYTES 2048u /* at most: a whole DHCP message; of ND the begin suffices */
+
 bool deliver_letter(struct worker *w, enum letter_kind kind, uint16_t id, struct rte_mbuf *m)
 {
-	const struct letter l = {.kind = (uint8_t)kind, .id = id, .m = m};
+	struct letter l = {.kind = (uint8_t)kind, .id = id};
 
-	rte_pktmbuf_refcnt_update(m, 1);
+	/*
+	 * Letters are many where somebody floods: one mbuf each, however long his frames are. And a
+	 * frame that main held, too, couldn't be written or handed on by who receives it.
+	 */
+	l.m = rte_pktmbuf_copy(m, m->pool, 0, LETTER_BYTES);
+	if (l.m == NULL)
+		return false;
 	if (mailbox_write(w->mail, &l))
 		return true;
-	rte_pktmbuf_free(m);
+	rte_pktmbuf_free(l.m);
 	return false;
 }
 

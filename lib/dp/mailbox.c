@@ -39,8 +39,10 @@ static void ring(struct mailbox *b)
 bool mailbox_write(struct mailbox *b, const struct letter *l)
 {
 	uint32_t head = b->letters_head;
+	uint32_t room =
+		l->kind == LETTER_WANTED ? MAILBOX_LETTERS : MAILBOX_LETTERS - MAILBOX_RESERVED;
 
-	if (head - __atomic_load_n(&b->letters_tail, __ATOMIC_ACQUIRE) == MAILBOX_LETTERS) {
+	if (head - __atomic_load_n(&b->letters_tail, __ATOMIC_ACQUIRE) >= room) {
 		__atomic_store_n(&b->lost, b->lost + 1, __ATOMIC_RELAXED);
 		return false;
 	}

@@ -44,6 +44,8 @@ struct parcel {
 
 #define MAILBOX_LETTERS 1024
 #define MAILBOX_PARCELS 512
+/** Letters that only LETTER_WANTED may be: who floods main otherwise stops nobody's next hop. */
+#define MAILBOX_RESERVED 128
 
 struct mailbox {
 	int fd; /**< eventfd, borrowed: main sleeps on it; -1: main looks by itself */
