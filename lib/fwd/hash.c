@@ -5,7 +5,7 @@
 
 #include <rte_errno.h>
 #include <rte_hash.h>
-#include <rte_hash_crc.h>
+#include <rte_random.h>
 
 #include "fwd/hash.h"
 
@@ -16,18 +16,45 @@ struct hash {
 	size_t n; /* it was made for */
 };
 
+/*
+ * Owners choose keys: 65,536 addresses with one CRC are easily computed, whatever its seed, and
+ * would make one chain that every lookup in it walks. So what is multiplied is unknown to them.
+ */
+static uint64_t secret[2];
+
+static void make_secret(void)
+{
+	while (secret[0] == 0) {
+		secret[0] = rte_rand();
+		secret[1] = rte_rand() | 1;
+	}
+}
+
+__extension__ typedef unsigned __int128 wide;
+
+static inline uint32_t fold(wide x)
+{
+	uint64_t y = (uint64_t)x ^ (uint64_t)(x >> 64);
+
+	return (uint32_t)(y ^ y >> 32);
+}
+
 static uint32_t hash_8(const void *key, uint32_t len, uint32_t seed)
 {
+	uint64_t w = *(const uint64_t *)key;
+
 	(void)len;
-	return rte_hash_crc_8byte(*(const uint64_t *)key, seed);
+	(void)seed;
+	return fold((wide)(w ^ secret[0]) * secret[1]);
 }
 
 static uint32_t hash_16(const void *key, uint32_t len, uint32_t seed)
 {
-	const uint64_t *words = key;
+	const uint64_t *w = key;
 
 	(void)len;
-	return rte_hash_crc_8byte(words[1], rte_hash_crc_8byte(words[0], seed));
+	(void)seed;
+	return fold((wide)(w[0] ^ secret[0]) * (w[1] ^ secret[1]));
 }
 
 static struct rte_hash *create(uint32_t key_len, size_t n, int socket)
@@ -44,6 +71,7 @@ static struct rte_hash *create(uint32_t key_len, size_t n, int socket)
 		.extra_flag = RTE_HASH_EXTRA_FLAGS_EXT_TABLE,
 	};
 
+	make_secret();
 	snprintf(name, sizeof(name), "vnic_%u", number++);
 	return rte_hash_create(&p);
 }
