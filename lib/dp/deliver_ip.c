@@ -105,12 +105,15 @@ static void look_at(struct worker *w, struct waiting_hop *h, uint64_t now, bool 
 	const struct snapshot *s = w->snapshot;
 	const struct fwd_port *port = NULL;
 	uint16_t next = VNIC_NONE;
+	bool routes;
 
 	if (h->port < s->n_ports && s->ports[h->port].used)
 		port = &s->ports[h->port];
-	if (is_new && port != NULL && port->next_hops != NULL)
+	/* In l2 nobody resolves; should it be l3 again, main won't remember who was wanted. */
+	routes = port != NULL && port->next_hops != NULL;
+	if (is_new && routes)
 		next = ip_table_lookup(port->next_hops->by_ip, &h->ip, h->v6, VNIC_NONE);
-	if (port == NULL || next != VNIC_NONE ||
+	if (!routes || next != VNIC_NONE ||
 	    now - h->since > rte_get_tsc_hz() / 1000 * NEIGHBOUR_QUEUE_MS)
 		end_wait(w, port, h, next);
 	else
