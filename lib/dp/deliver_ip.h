@@ -24,7 +24,7 @@ void deliver_answer(struct worker *w, const struct fwd_port *port, struct rte_mb
 struct rte_mbuf *deliver_own_mac(struct worker *w, const struct fwd_port *port, struct rte_mbuf *m,
 				 const struct pkt *p);
 
-/** Gives main a reference of @p m. false: its mailbox is full. */
+/** Gives main a copy of @p m, or of its begin. false: no room in its mailbox, or no mbuf. */
 bool deliver_letter(struct worker *w, enum letter_kind kind, uint16_t id, struct rte_mbuf *m);
 
 /** Sends what main sent, and what waited for next hops that are known now, or never will be. */
