@@ -546,6 +546,7 @@ static void test_scan(void **state)
 	run();
 	assert_int_equal(drain('W'), 1);
 	pass(5);
+	drain_all();
 	assert_int_equal(rte_mempool_in_use_count(r->pool), 0);
 	stop();
 }
