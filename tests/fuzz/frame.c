@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * One frame as a hostile sender would make it, through all that believes nothing of
- * it: the frame parser, neighbour discovery, MAC translation and DHCP (assist.c), the
- * virtio-net header's check, and the offload engine.
+ * it: the frame parser, neighbour discovery, MAC translation and DHCP (assist.c), ipvlan
+ * (ipvlan.c), the virtio-net header's check, and the offload engine.
  *
  * Input: one byte of egress caps, one of segment length (0: one segment), ten of
  * virtio-net header, then the frame. libFuzzer calls LLVMFuzzerTestOneInput()
@@ -18,6 +18,7 @@
 #include "endpoint/vnet_hdr.h"
 #include "endpoint/vnet_mbuf.h"
 #include "frame.h"
+#include "ipvlan.h"
 #include "net/pkt.h"
 
 #define HEAD	(2 + sizeof(struct virtio_net_hdr))
@@ -97,6 +98,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	frame = data + HEAD;
 	len = (uint32_t)(size - HEAD);
 	fuzz_assist(frame, len);
+	fuzz_ipvlan(frame, len);
 	if (!pkt_parse(&p, frame, RTE_MIN(len, (uint32_t)PKT_PARSE_LEN), len))
 		return 0;
 	if (vnet_hdr_read(&h, frame, RTE_MIN(len, 256u), len, &work) != 0)
