@@ -2,10 +2,10 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/random.h>
 
 #include <rte_errno.h>
 #include <rte_hash.h>
-#include <rte_random.h>
 
 #include "fwd/hash.h"
 
@@ -24,10 +24,9 @@ static uint64_t secret[2];
 
 static void make_secret(void)
 {
-	while (secret[0] == 0) {
-		secret[0] = rte_rand();
-		secret[1] = rte_rand() | 1;
-	}
+	while (secret[0] == 0)
+		if (getrandom(secret, sizeof(secret), 0) != sizeof(secret))
+			secret[0] = 0;
 }
 
 __extension__ typedef unsigned __int128 wide;
