@@ -131,6 +131,7 @@ void fuzz_ipvlan(const uint8_t *frame, uint32_t len)
 	static const uint8_t modes[] = {MODE_L2, MODE_L3, MODE_L3S};
 	static const uint8_t flags[] = {VNIC_F_BRIDGE, VNIC_F_PRIVATE, VNIC_F_VEPA};
 	static struct world w;
+	uint32_t drawn = 0;
 
 	if (!parse(&w.b, frame, len))
 		return;
@@ -144,13 +145,16 @@ void fuzz_ipvlan(const uint8_t *frame, uint32_t len)
 					       .id = i,
 					       .up = true,
 					       .carrier = true};
-	for (int i = 0; i < 3 * 3 * 8; i++) {
+	/* Flags and the rest are drawn from the frame: all of them at once would be slow. */
+	for (uint32_t i = 0; i < len && i < 64; i++)
+		drawn = drawn * 31 + frame[i];
+	for (int i = 0; i < 3 * 2; i++) {
 		w.port.mode = modes[i % 3];
-		w.port.flags = flags[i / 3 % 3];
-		w.port.has_host = i / 9 & 1;
-		w.port.proxy_arp = i / 9 & 2;
-		w.vnics[SELF].arp_off = i / 9 & 2;
-		w.from_wire = i / 9 & 4;
+		w.port.flags = flags[(drawn >> 8) % 3];
+		w.port.has_host = drawn & 1;
+		w.port.proxy_arp = drawn & 2;
+		w.vnics[SELF].arp_off = drawn & 4;
+		w.from_wire = i >= 3;
 		decide(&w);
 	}
 }
