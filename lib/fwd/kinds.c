@@ -75,7 +75,7 @@ static void complain(struct errors *es, const struct vnic_conf *v, int code, con
 	errors_add(es, v->line, code, section, key, "%s (%s)", text, err_name(code));
 }
 
-/* An address that is taken lets the vnic exist, but not come up (macvlan_open()). */
+/* A vnic without a port was reported, and is looked at all the same. An address that is taken lets the vnic exist, but not come up (macvlan_open()). */
 static void check_macs(const struct conf *c, struct errors *es)
 {
 	const struct vnic_conf **list = calloc(c->n_vnics + 1, sizeof(*list));
@@ -84,7 +84,8 @@ static void check_macs(const struct conf *c, struct errors *es)
 	if (list == NULL)
 		return;
 	for (size_t i = 0; i < c->n_vnics; i++)
-		if (is_macvlan(&c->vnics[i]) && c->vnics[i].up && c->vnics[i].mode != MODE_PASSTHRU)
+		if (is_macvlan(&c->vnics[i]) && c->vnics[i].port != NULL && c->vnics[i].up &&
+		    c->vnics[i].mode != MODE_PASSTHRU)
 			list[n++] = &c->vnics[i];
 	qsort(list, n, sizeof(*list), compare_macs);
 	for (size_t i = 0; i < n; i++) {
