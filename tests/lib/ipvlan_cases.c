@@ -285,9 +285,11 @@ static void add_option(struct iv_setup *s, const char *o)
 		s->silent = true;
 	else if (strcmp(o, "nodefault") == 0)
 		memset(s->routes, 0, sizeof(s->routes));
-	else if (strcmp(o, "nohostip") == 0)
+	else if (strcmp(o, "nohostip") == 0) {
 		memset(s->own, 0, sizeof(s->own));
-	else if (strcmp(o, "tworoutes") == 0) {
+		memset(s->routes, 0, sizeof(s->routes));
+		append(s->routes, 6, "0.0.0.0/0");
+	} else if (strcmp(o, "tworoutes") == 0) {
 		append(s->routes, 6, "198.51.100.0/24 via 10.0.0.200");
 		append(s->routes, 6, "2001:db8:ffff::/48 via 2001:db8::c8");
 	} else if (strcmp(o, "bigmtu") != 0 && strcmp(o, "hostvlan5") != 0 &&
