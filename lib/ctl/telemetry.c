@@ -198,6 +198,7 @@ static int add_worker(struct rte_tel_data *d, const struct view *v, uint32_t i)
 	add_number(w, "frames", c.frames);
 	add_number(w, "bursts", c.bursts);
 	add_number(w, "sleeps", c.sleeps);
+	add_number(w, "longest_turn", cycles_longest(&c, rte_rdtsc(), rte_get_tsc_hz()));
 	snprintf(name, sizeof(name), "%u", v->dp->workers[i]->lcore);
 	rc = rte_tel_data_add_dict_container(d, name, w, 0);
 	if (rc != 0)
