@@ -126,25 +126,26 @@ uint16_t ip_table_lookup(const struct ip_table *t, const struct ip_key *key, boo
 		  : key_table_lookup(t->v4, key->w[0], missing);
 }
 
-static void lookup_v4(const struct key_table *t, const struct ip_key *const *keys, uint16_t n,
-		      uint16_t missing, uint16_t *values)
+static void fill_values(uint16_t *values, uint16_t n, uint16_t value)
 {
-	uint64_t list[IP_TABLE_BULK];
-
 	for (uint16_t i = 0; i < n; i++)
-		list[i] = keys[i]->w[0];
-	key_table_lookup_bulk(t, list, n, missing, values);
+		values[i] = value;
 }
 
-void ip_table_lookup_bulk(const struct ip_table *t, const struct ip_key *const *keys, bool v6,
-			  uint16_t n, uint16_t missing, uint16_t *values)
+void ip_table_lookup4_bulk(const struct ip_table *t, const uint64_t *keys, uint16_t n,
+			   uint16_t missing, uint16_t *values)
 {
-	if (unlikely(is_empty(t, v6))) {
-		for (uint16_t i = 0; i < n; i++)
-			values[i] = missing;
-	} else if (v6) {
+	if (unlikely(is_empty(t, false)))
+		fill_values(values, n, missing);
+	else
+		key_table_lookup_bulk(t->v4, keys, n, missing, values);
+}
+
+void ip_table_lookup6_bulk(const struct ip_table *t, const struct ip_key *const *keys, uint16_t n,
+			   uint16_t missing, uint16_t *values)
+{
+	if (unlikely(is_empty(t, true)))
+		fill_values(values, n, missing);
+	else
 		ip6_table_lookup_bulk(t->v6, keys, n, missing, values);
-	} else {
-		lookup_v4(t->v4, keys, n, missing, values);
-	}
 }

@@ -60,12 +60,18 @@ static size_t in_order(size_t n)
 static void assert_same(const struct ip_table *t, size_t n, const struct ip_key *keys, bool v6)
 {
 	const struct ip_key *list[IP_TABLE_BULK];
+	uint64_t words[IP_TABLE_BULK];
 	uint16_t values[IP_TABLE_BULK];
 	uint16_t count = (uint16_t)(1 + random_word() % IP_TABLE_BULK);
 
-	for (uint16_t i = 0; i < count; i++)
+	for (uint16_t i = 0; i < count; i++) {
 		list[i] = &keys[i];
-	ip_table_lookup_bulk(t, list, v6, count, MISSING, values);
+		words[i] = keys[i].w[0];
+	}
+	if (v6)
+		ip_table_lookup6_bulk(t, list, count, MISSING, values);
+	else
+		ip_table_lookup4_bulk(t, words, count, MISSING, values);
 	for (uint16_t i = 0; i < count; i++) {
 		uint16_t wanted = find(pairs, n, &keys[i], v6);
 
