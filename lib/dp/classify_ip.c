@@ -100,14 +100,17 @@ static inline void set_owners(struct burst *b, const uint16_t *found, const uint
 		b->h[frame[i]].dst = found[i];
 }
 
-static inline void find_destinations(const struct fwd_port *port, struct burst *b, bool sent)
+/* True: some frames are group frames (l2), or neighbour discovery (l3, l3s). */
+static inline bool find_destinations(const struct fwd_port *port, struct burst *b, bool sent)
 {
 	bool l2 = port->mode == MODE_L2;
 	uint16_t found[BURST_MAX];
+	bool special = false;
 	struct keys k;
 
 	k.n4 = k.n6 = 0;
 	for (uint16_t i = 0; i < b->n; i++) {
+		special |= l2 ? pkt_is_group(&b->p[i]) : b->ip[i].nd != PKT_ND_NONE;
 		b->h[i] = (struct hit){.dst = VNIC_NONE, .owner = VNIC_NONE};
 		if (likely(has_key(&b->ip[i]) && is_looked_up(l2, &b->p[i], sent)))
 			keys_add(&k, &b->ip[i], i);
@@ -120,6 +123,7 @@ static inline void find_destinations(const struct fwd_port *port, struct burst *
 		ip_table_lookup6_bulk(port->addresses, k.v6, k.n6, VNIC_NONE, found);
 		set_owners(b, found, k.frame6, k.n6);
 	}
+	return special;
 }
 
 static uint16_t owner_of(const struct fwd_port *port, const struct ip_key *key, bool v6)
@@ -158,7 +162,8 @@ static void classify_nd(const struct fwd_port *port, const struct pkt_ip *ip, st
 
 void classify_ip_from_wire(const struct fwd_port *port, struct burst *b)
 {
-	find_destinations(port, b, false);
+	if (likely(!find_destinations(port, b, false)))
+		return;
 	for (uint16_t i = 0; i < b->n; i++) {
 		const struct pkt *p = &b->p[i];
 		const struct pkt_ip *ip = &b->ip[i];

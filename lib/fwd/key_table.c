@@ -24,6 +24,9 @@
 /* Keys of a line on average, at most: then one line in 50 has more than fit. */
 #define MEAN_FILL 4
 
+/* So many lines stay in the core's first cache: asking for them ahead costs more than it saves. */
+#define SMALL_BITS 7
+
 /* As many slots as every machine that DPDK runs on compares at once. */
 typedef uint64_t slots_t __attribute__((vector_size(16)));
 
@@ -37,6 +40,7 @@ struct key_table {
 	struct hash *rest; /* keys that don't fit their line; NULL: all do */
 	uint64_t multiplier; /* odd */
 	uint32_t shift;
+	bool is_big;
 };
 
 static inline uint32_t line_of(const struct key_table *t, uint64_t key)
@@ -136,6 +140,7 @@ struct key_table *key_table_create(const struct key_pairs *pairs, int socket, st
 		bits++;
 	if (t != NULL) {
 		t->shift = 64 - bits;
+		t->is_big = bits > SMALL_BITS;
 		t->lines = rte_zmalloc_socket("key_table", sizeof(*t->lines) << bits,
 					      sizeof(*t->lines), socket);
 	}
@@ -164,8 +169,9 @@ uint16_t key_table_lookup(const struct key_table *t, uint64_t key, uint16_t miss
 void key_table_lookup_bulk(const struct key_table *t, const uint64_t *keys, uint16_t n,
 			   uint16_t missing, uint16_t *values)
 {
-	for (uint16_t i = 0; i < n; i++)
-		__builtin_prefetch(&t->lines[line_of(t, keys[i])]);
+	if (t->is_big)
+		for (uint16_t i = 0; i < n; i++)
+			__builtin_prefetch(&t->lines[line_of(t, keys[i])]);
 	for (uint16_t i = 0; i < n; i++)
 		values[i] = lookup(t, keys[i], missing);
 }
