@@ -2,7 +2,7 @@
 #include <rte_branch_prediction.h>
 
 #include "dp/classify.h"
-#include "fwd/mac_table.h"
+#include "fwd/key_table.h"
 
 uint16_t classify_group(const struct fwd_port *port, uint64_t mac)
 {
@@ -10,7 +10,7 @@ uint16_t classify_group(const struct fwd_port *port, uint64_t mac)
 		return FLOOD_EVERYONE;
 	if (port->group_table == NULL)
 		return FLOOD_OPEN;
-	return mac_table_lookup(port->group_table, mac, FLOOD_OPEN);
+	return key_table_lookup(port->group_table, mac, FLOOD_OPEN);
 }
 
 static void find_sources(const struct fwd_port *port, struct burst *b)
@@ -20,7 +20,7 @@ static void find_sources(const struct fwd_port *port, struct burst *b)
 
 	for (uint16_t i = 0; i < b->n; i++)
 		keys[i] = b->p[i].src;
-	mac_table_lookup_bulk(port->source_table, keys, b->n, 0, found);
+	key_table_lookup_bulk(port->source_table, keys, b->n, 0, found);
 	for (uint16_t i = 0; i < b->n; i++)
 		b->h[i].sources = found[i];
 }
@@ -33,7 +33,7 @@ void classify_from_wire(const struct fwd_port *port, struct burst *b)
 
 	for (uint16_t i = 0; i < b->n; i++)
 		keys[i] = pkt_is_group(&b->p[i]) ? b->p[i].src : b->p[i].dst;
-	mac_table_lookup_bulk(port->vnic_table, keys, b->n, VNIC_NONE, found);
+	key_table_lookup_bulk(port->vnic_table, keys, b->n, VNIC_NONE, found);
 	for (uint16_t i = 0; i < b->n; i++) {
 		b->h[i] = (struct hit){.dst = found[i], .owner = found[i]};
 		if (unlikely(pkt_is_group(&b->p[i])))
@@ -50,7 +50,7 @@ void classify_local(const struct fwd_port *port, struct burst *b)
 
 	for (uint16_t i = 0; i < b->n; i++)
 		keys[i] = b->p[i].dst;
-	mac_table_lookup_bulk(port->vnic_table, keys, b->n, VNIC_NONE, found);
+	key_table_lookup_bulk(port->vnic_table, keys, b->n, VNIC_NONE, found);
 	for (uint16_t i = 0; i < b->n; i++) {
 		b->h[i] = (struct hit){.dst = found[i], .owner = VNIC_NONE};
 		if (unlikely(pkt_is_group(&b->p[i])))

@@ -25,7 +25,9 @@ static bool is_bad_sum(const struct rte_mbuf *m, const struct pkt_ip *ip)
 	return b == NULL || rte_raw_cksum(b, len) != 0xffff;
 }
 
-static void parse_ip_one(struct pkt_ip *ip, const struct pkt *p, const struct rte_mbuf *m)
+/* Tags, headers that are split, and whatever else isn't common. */
+static __attribute__((noinline)) void parse_ip_any(struct pkt_ip *ip, const struct pkt *p,
+						   const struct rte_mbuf *m)
 {
 	uint8_t copy[PKT_IP_PARSE_LEN];
 	uint32_t want = RTE_MIN(m->pkt_len, (uint32_t)PKT_IP_PARSE_LEN);
@@ -41,8 +43,14 @@ static void parse_ip_one(struct pkt_ip *ip, const struct pkt *p, const struct rt
 
 void parse_ip(struct burst *b, bool sums)
 {
-	for (uint16_t i = 0; i < b->n; i++)
-		parse_ip_one(&b->ip[i], &b->p[i], b->m[i]);
+	for (uint16_t i = 0; i < b->n; i++) {
+		const struct rte_mbuf *m = b->m[i];
+
+		if (unlikely(!pkt_ip_parse_common(&b->ip[i], &b->p[i],
+						  rte_pktmbuf_mtod(m, const uint8_t *),
+						  m->data_len)))
+			parse_ip_any(&b->ip[i], &b->p[i], m);
+	}
 	if (likely(!sums))
 		return;
 	for (uint16_t i = 0; i < b->n; i++)
@@ -52,29 +60,13 @@ void parse_ip(struct burst *b, bool sums)
 
 /* ---- look up ---- */
 
-/** Keys of one family, and the frames that they are of. */
+/** Keys of a burst's frames, by family, and the frames that they are of. */
 struct keys {
-	const struct ip_key *list[BURST_MAX];
-	uint16_t frame[BURST_MAX];
-	uint16_t n;
+	uint64_t v4[BURST_MAX];
+	const struct ip_key *v6[BURST_MAX];
+	uint16_t frame4[BURST_MAX], frame6[BURST_MAX];
+	uint16_t n4, n6;
 };
-
-static inline void keys_add(struct keys *k, const struct ip_key *key, uint16_t frame)
-{
-	k->list[k->n] = key;
-	k->frame[k->n++] = frame;
-}
-
-static void find_owners(const struct fwd_port *port, struct burst *b, const struct keys *k, bool v6)
-{
-	uint16_t found[BURST_MAX];
-
-	if (k->n == 0)
-		return;
-	ip_table_lookup_bulk(port->addresses, k->list, v6, k->n, VNIC_NONE, found);
-	for (uint16_t i = 0; i < k->n; i++)
-		b->h[k->frame[i]].dst = found[i];
-}
 
 static inline bool has_key(const struct pkt_ip *ip)
 {
@@ -85,25 +77,53 @@ static inline bool has_key(const struct pkt_ip *ip)
  * Does somebody's having the destination matter? In l2 not for group frames, and of those that a
  * vnic sent only for the ones to its own MAC.
  */
-static inline bool is_looked_up(const struct fwd_port *port, const struct pkt *p, bool sent)
+static inline bool is_looked_up(bool l2, const struct pkt *p, bool sent)
 {
-	return port->mode != MODE_L2 || (sent ? p->dst == p->src : !pkt_is_group(p));
+	return !l2 || (sent ? p->dst == p->src : !pkt_is_group(p));
 }
 
-static void find_destinations(const struct fwd_port *port, struct burst *b, bool sent)
+static inline void keys_add(struct keys *k, const struct pkt_ip *ip, uint16_t frame)
 {
-	struct keys v4 = {.n = 0}, v6 = {.n = 0};
-
-	for (uint16_t i = 0; i < b->n; i++) {
-		const struct pkt_ip *ip = &b->ip[i];
-
-		b->h[i] = (struct hit){.dst = VNIC_NONE, .owner = VNIC_NONE};
-		if (!has_key(ip) || !is_looked_up(port, &b->p[i], sent))
-			continue;
-		keys_add(ip->v6 ? &v6 : &v4, &ip->dst, i);
+	if (ip->v6) {
+		k->v6[k->n6] = &ip->dst;
+		k->frame6[k->n6++] = frame;
+	} else {
+		k->v4[k->n4] = ip->dst.w[0];
+		k->frame4[k->n4++] = frame;
 	}
-	find_owners(port, b, &v4, false);
-	find_owners(port, b, &v6, true);
+}
+
+static inline void set_owners(struct burst *b, const uint16_t *found, const uint16_t *frame,
+			      uint16_t n)
+{
+	for (uint16_t i = 0; i < n; i++)
+		b->h[frame[i]].dst = found[i];
+}
+
+/* True: some frames are group frames (l2), or neighbour discovery (l3, l3s). */
+static inline bool find_destinations(const struct fwd_port *port, struct burst *b, bool sent)
+{
+	bool l2 = port->mode == MODE_L2;
+	uint16_t found[BURST_MAX];
+	bool special = false;
+	struct keys k;
+
+	k.n4 = k.n6 = 0;
+	for (uint16_t i = 0; i < b->n; i++) {
+		special |= l2 ? pkt_is_group(&b->p[i]) : b->ip[i].nd != PKT_ND_NONE;
+		b->h[i] = (struct hit){.dst = VNIC_NONE, .owner = VNIC_NONE};
+		if (likely(has_key(&b->ip[i]) && is_looked_up(l2, &b->p[i], sent)))
+			keys_add(&k, &b->ip[i], i);
+	}
+	if (k.n4 > 0) {
+		ip_table_lookup4_bulk(port->addresses, k.v4, k.n4, VNIC_NONE, found);
+		set_owners(b, found, k.frame4, k.n4);
+	}
+	if (k.n6 > 0) {
+		ip_table_lookup6_bulk(port->addresses, k.v6, k.n6, VNIC_NONE, found);
+		set_owners(b, found, k.frame6, k.n6);
+	}
+	return special;
 }
 
 static uint16_t owner_of(const struct fwd_port *port, const struct ip_key *key, bool v6)
@@ -142,7 +162,8 @@ static void classify_nd(const struct fwd_port *port, const struct pkt_ip *ip, st
 
 void classify_ip_from_wire(const struct fwd_port *port, struct burst *b)
 {
-	find_destinations(port, b, false);
+	if (likely(!find_destinations(port, b, false)))
+		return;
 	for (uint16_t i = 0; i < b->n; i++) {
 		const struct pkt *p = &b->p[i];
 		const struct pkt_ip *ip = &b->ip[i];

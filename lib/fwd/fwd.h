@@ -18,7 +18,7 @@ struct endpoint;
 struct fwd_port;
 struct ip_table;
 struct kind;
-struct mac_table;
+struct key_table;
 struct next_hops;
 struct routes;
 
@@ -91,9 +91,9 @@ struct fwd_port {
 	uint32_t n_lists;
 	const struct source_list *sources; /**< [0] is unused: list 0 means none */
 	uint32_t n_sources;
-	struct mac_table *vnic_table; /**< MAC → id of an up vnic */
-	struct mac_table *group_table; /**< group MAC → flood list; NULL: nobody joined any */
-	struct mac_table *source_table; /**< source MAC → source list; NULL: no source-mode vnic */
+	struct key_table *vnic_table; /**< MAC → id of an up vnic */
+	struct key_table *group_table; /**< group MAC → flood list; NULL: nobody joined any */
+	struct key_table *source_table; /**< source MAC → source list; NULL: no source-mode vnic */
 	struct ip_table
 		*addresses; /**< IP address → id of an up vnic; ipvlan, or spoofcheck = ip */
 	struct routes *routes; /**< ipvlan l3, l3s; NULL: none */

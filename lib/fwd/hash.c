@@ -9,8 +9,6 @@
 
 #include "fwd/hash.h"
 
-_Static_assert(HASH_BULK <= RTE_HASH_LOOKUP_BULK_MAX, "a bulk is one call");
-
 struct hash {
 	struct rte_hash *hash;
 	size_t n; /* it was made for */
@@ -113,15 +111,4 @@ uint16_t hash_lookup(const struct hash *h, const void *key, uint16_t missing)
 	if (rte_hash_lookup_data(h->hash, key, &value) < 0)
 		return missing;
 	return (uint16_t)(uintptr_t)value;
-}
-
-void hash_lookup_bulk(const struct hash *h, const void **keys, uint16_t n, uint16_t missing,
-		      uint16_t *values)
-{
-	void *data[HASH_BULK];
-	uint64_t hits = 0;
-
-	rte_hash_lookup_bulk_data(h->hash, keys, n, &hits, data);
-	for (uint16_t i = 0; i < n; i++)
-		values[i] = hits >> i & 1 ? (uint16_t)(uintptr_t)data[i] : missing;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A hash of 8- or 16-byte keys to 16-bit values, on rte_hash: the only place that knows
- * it. Filled once by main, then only read, by any number of workers, without locks.
+ * it. It stands behind key_table.h and ip6_table.h, which answer for most keys. Filled once by
+ * main, then only read, by any number of workers, without locks.
  */
 #ifndef FWD_HASH_H
 #define FWD_HASH_H
@@ -10,9 +11,6 @@
 #include <stdint.h>
 
 #include "base/err.h"
-
-/** Keys that one bulk lookup can serve. */
-#define HASH_BULK 64
 
 struct hash;
 
@@ -30,9 +28,5 @@ int hash_set(struct hash *h, const void *key, uint16_t value, struct err *err);
 
 /** What @p key maps to, or @p missing. */
 uint16_t hash_lookup(const struct hash *h, const void *key, uint16_t missing);
-
-/** The same for @p n keys, at most HASH_BULK, interleaved so that cache misses overlap. */
-void hash_lookup_bulk(const struct hash *h, const void **keys, uint16_t n, uint16_t missing,
-		      uint16_t *values);
 
 #endif /* FWD_HASH_H */

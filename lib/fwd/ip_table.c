@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
+#include <sys/random.h>
 
 #include <rte_branch_prediction.h>
 
-#include "fwd/hash.h"
+#include "fwd/ip6_table.h"
 #include "fwd/ip_table.h"
-#include "fwd/mac_table.h"
+#include "fwd/key_table.h"
 
-_Static_assert(IP_TABLE_BULK <= HASH_BULK, "a bulk is one call");
+_Static_assert(IP_TABLE_BULK <= IP6_TABLE_BULK, "a bulk is one call");
 
 struct ip_table {
-	struct mac_table
-		*v4; /* 32 bits fit its keys; NULL, here and below: no address of the family */
-	struct hash *v6;
+	struct key_table *v4; /* NULL, here and below: no address of the family */
+	struct ip6_table *v6;
 	size_t n;
 	uint32_t refs;
 };
@@ -33,13 +32,13 @@ int ip_pair_compare(const void *a, const void *b)
 static int fill_v4(struct ip_table *t, const struct ip_pair *pairs, size_t n, int socket,
 		   struct err *err)
 {
-	struct mac_pairs list = {.list = malloc(n * sizeof(*list.list)), .n = n};
+	struct key_pairs list = {.list = malloc(n * sizeof(*list.list)), .n = n};
 
 	if (list.list == NULL)
 		return err_set(err, ENOMEM, "no memory for a table of %zu addresses", n);
 	for (size_t i = 0; i < n; i++)
-		list.list[i] = (struct mac_pair){pairs[i].key.w[0], pairs[i].value};
-	t->v4 = mac_table_create(&list, socket, err);
+		list.list[i] = (struct key_pair){pairs[i].key.w[0], pairs[i].value};
+	t->v4 = key_table_create(&list, socket, err);
 	free(list.list);
 	return t->v4 != NULL ? 0 : -err->code;
 }
@@ -47,14 +46,12 @@ static int fill_v4(struct ip_table *t, const struct ip_pair *pairs, size_t n, in
 static int fill_v6(struct ip_table *t, const struct ip_pair *pairs, size_t n, int socket,
 		   struct err *err)
 {
-	int rc = 0;
+	uint64_t secret[2];
 
-	t->v6 = hash_create(16, n, socket, err);
-	if (t->v6 == NULL)
-		return -err->code;
-	for (size_t i = 0; i < n && rc == 0; i++)
-		rc = hash_set(t->v6, &pairs[i].key, pairs[i].value, err);
-	return rc;
+	if (getrandom(secret, sizeof(secret), 0) != sizeof(secret))
+		return err_set(err, EIO, "no random number for a table of addresses");
+	t->v6 = ip6_table_create(pairs, n, secret, socket, err);
+	return t->v6 != NULL ? 0 : -err->code;
 }
 
 static int fill(struct ip_table *t, const struct ip_pair *pairs, size_t n, int socket,
@@ -104,8 +101,8 @@ void ip_table_put(struct ip_table *t)
 {
 	if (t == NULL || --t->refs > 0)
 		return;
-	mac_table_free(t->v4);
-	hash_free(t->v6);
+	key_table_free(t->v4);
+	ip6_table_free(t->v6);
 	free(t);
 }
 
@@ -125,38 +122,30 @@ uint16_t ip_table_lookup(const struct ip_table *t, const struct ip_key *key, boo
 {
 	if (is_empty(t, v6))
 		return missing;
-	return v6 ? hash_lookup(t->v6, key, missing) : mac_table_lookup(t->v4, key->w[0], missing);
+	return v6 ? ip6_table_lookup(t->v6, key, missing)
+		  : key_table_lookup(t->v4, key->w[0], missing);
 }
 
-static void lookup_v4(const struct mac_table *t, const struct ip_key *const *keys, uint16_t n,
-		      uint16_t missing, uint16_t *values)
+static void fill_values(uint16_t *values, uint16_t n, uint16_t value)
 {
-	uint64_t list[IP_TABLE_BULK];
-
 	for (uint16_t i = 0; i < n; i++)
-		list[i] = keys[i]->w[0];
-	mac_table_lookup_bulk(t, list, n, missing, values);
+		values[i] = value;
 }
 
-static void lookup_v6(const struct hash *h, const struct ip_key *const *keys, uint16_t n,
-		      uint16_t missing, uint16_t *values)
+void ip_table_lookup4_bulk(const struct ip_table *t, const uint64_t *keys, uint16_t n,
+			   uint16_t missing, uint16_t *values)
 {
-	const void *list[IP_TABLE_BULK];
-
-	for (uint16_t i = 0; i < n; i++)
-		list[i] = keys[i];
-	hash_lookup_bulk(h, list, n, missing, values);
+	if (unlikely(is_empty(t, false)))
+		fill_values(values, n, missing);
+	else
+		key_table_lookup_bulk(t->v4, keys, n, missing, values);
 }
 
-void ip_table_lookup_bulk(const struct ip_table *t, const struct ip_key *const *keys, bool v6,
-			  uint16_t n, uint16_t missing, uint16_t *values)
+void ip_table_lookup6_bulk(const struct ip_table *t, const struct ip_key *const *keys, uint16_t n,
+			   uint16_t missing, uint16_t *values)
 {
-	if (unlikely(is_empty(t, v6))) {
-		for (uint16_t i = 0; i < n; i++)
-			values[i] = missing;
-	} else if (v6) {
-		lookup_v6(t->v6, keys, n, missing, values);
-	} else {
-		lookup_v4(t->v4, keys, n, missing, values);
-	}
+	if (unlikely(is_empty(t, true)))
+		fill_values(values, n, missing);
+	else
+		ip6_table_lookup_bulk(t->v6, keys, n, missing, values);
 }

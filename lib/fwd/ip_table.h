@@ -53,10 +53,13 @@ uint16_t ip_table_lookup(const struct ip_table *t, const struct ip_key *key, boo
 			 uint16_t missing);
 
 /**
- * The same for @p n keys of one family, interleaved so that cache misses overlap.
+ * The same for @p n keys of one family, interleaved so that cache misses overlap. Of IPv4 keys
+ * it takes the first words, which are all there is to them.
  * @param n  at most IP_TABLE_BULK
  */
-void ip_table_lookup_bulk(const struct ip_table *t, const struct ip_key *const *keys, bool v6,
-			  uint16_t n, uint16_t missing, uint16_t *values);
+void ip_table_lookup4_bulk(const struct ip_table *t, const uint64_t *keys, uint16_t n,
+			   uint16_t missing, uint16_t *values);
+void ip_table_lookup6_bulk(const struct ip_table *t, const struct ip_key *const *keys, uint16_t n,
+			   uint16_t missing, uint16_t *values);
 
 #endif /* FWD_IP_TABLE_H */

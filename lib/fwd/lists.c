@@ -153,7 +153,7 @@ static void cut_floods(struct port_lists *l, const struct gathered *g, const str
 		size_t n = cut_flood(e, g->groups.n - done, ids, &l->floods[list]);
 
 		l->floods[list].queued = is_queued(g, port, n + g->open.n);
-		l->group_macs.list[l->group_macs.n++] = (struct mac_pair){e->key, (uint16_t)list++};
+		l->group_macs.list[l->group_macs.n++] = (struct key_pair){e->key, (uint16_t)list++};
 		ids += n;
 		done += n;
 	}
@@ -170,7 +170,7 @@ static void cut_sources(struct port_lists *l, const struct gathered *g, uint16_t
 		if (i == 0 || e->key != e[-1].key) {
 			l->sources[++list].ids = ids;
 			l->source_macs.list[l->source_macs.n++] =
-				(struct mac_pair){e->key, (uint16_t)list};
+				(struct key_pair){e->key, (uint16_t)list};
 		}
 		s = &l->sources[list];
 		*ids++ = e->id;
@@ -191,8 +191,8 @@ static int cut(struct port_lists *l, const struct gathered *g, const struct port
 	l->floods = calloc(l->n_floods, sizeof(*l->floods));
 	l->sources = calloc(l->n_sources, sizeof(*l->sources));
 	l->ids = calloc(n_ids + 1, sizeof(*l->ids));
-	l->group_macs.list = calloc(groups + 1, sizeof(struct mac_pair));
-	l->source_macs.list = calloc(sources + 1, sizeof(struct mac_pair));
+	l->group_macs.list = calloc(groups + 1, sizeof(struct key_pair));
+	l->source_macs.list = calloc(sources + 1, sizeof(struct key_pair));
 	if (l->floods == NULL || l->sources == NULL || l->ids == NULL ||
 	    l->group_macs.list == NULL || l->source_macs.list == NULL)
 		return -ENOMEM;
@@ -204,7 +204,7 @@ static int cut(struct port_lists *l, const struct gathered *g, const struct port
 static int list_macs(struct port_lists *l, int index, const struct vnic_in *vnics, size_t n_vnics)
 {
 	l->passthru = VNIC_NONE;
-	l->vnic_macs.list = calloc(n_vnics + 1, sizeof(struct mac_pair));
+	l->vnic_macs.list = calloc(n_vnics + 1, sizeof(struct key_pair));
 	if (l->vnic_macs.list == NULL)
 		return -ENOMEM;
 	for (size_t i = 0; i < n_vnics; i++) {
@@ -215,7 +215,7 @@ static int list_macs(struct port_lists *l, int index, const struct vnic_in *vnic
 		if (v->mode == MODE_PASSTHRU)
 			l->passthru = v->id;
 		if (v->up)
-			l->vnic_macs.list[l->vnic_macs.n++] = (struct mac_pair){v->mac, v->id};
+			l->vnic_macs.list[l->vnic_macs.n++] = (struct key_pair){v->mac, v->id};
 	}
 	return 0;
 }

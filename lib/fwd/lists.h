@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "fwd/fwd.h"
+#include "fwd/key_table.h"
 
 /** What snapshot_build() is told of a vnic; pointers are borrowed during the call. */
 struct vnic_in {
@@ -33,17 +34,6 @@ struct port_in {
 	bool promisc; /**< the device runs promiscuous or all-multicast (then every group queues: docs/semantics.md §8) */
 };
 
-/** One row of a table to be. */
-struct mac_pair {
-	uint64_t mac;
-	uint16_t value;
-};
-
-struct mac_pairs {
-	struct mac_pair *list;
-	size_t n;
-};
-
 /** All lists of one port; lists_free() ends them. */
 struct port_lists {
 	struct flood_list *floods;
@@ -51,7 +41,7 @@ struct port_lists {
 	struct source_list *sources;
 	uint32_t n_sources;
 	uint16_t *ids; /**< what the lists above point into */
-	struct mac_pairs vnic_macs, group_macs, source_macs;
+	struct key_pairs vnic_macs, group_macs, source_macs;
 	uint16_t passthru;
 	uint32_t bcqueuelen;
 };

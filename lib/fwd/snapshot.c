@@ -4,7 +4,7 @@
 
 #include "fwd/kind.h"
 #include "fwd/ip_table.h"
-#include "fwd/mac_table.h"
+#include "fwd/key_table.h"
 #include "fwd/next_hops.h"
 #include "fwd/routes.h"
 #include "fwd/snapshot.h"
@@ -45,12 +45,12 @@ static void place_vnics(struct snapshot *s, const struct vnic_in *vnics, size_t 
 }
 
 /* Fills one table; an empty one is left out where the port can do without. */
-static int make_table(struct mac_table **t, const struct mac_pairs *pairs, bool always, int socket,
+static int make_table(struct key_table **t, const struct key_pairs *pairs, bool always, int socket,
 		      struct err *err)
 {
 	if (pairs->n == 0 && !always)
 		return 0;
-	*t = mac_table_create(pairs, socket, err);
+	*t = key_table_create(pairs, socket, err);
 	return *t != NULL ? 0 : -err->code;
 }
 
@@ -148,9 +148,9 @@ void snapshot_free(struct snapshot *s)
 	if (s == NULL)
 		return;
 	for (uint32_t i = 0; s->ports != NULL && i < s->n_ports; i++) {
-		mac_table_free(s->ports[i].vnic_table);
-		mac_table_free(s->ports[i].group_table);
-		mac_table_free(s->ports[i].source_table);
+		key_table_free(s->ports[i].vnic_table);
+		key_table_free(s->ports[i].group_table);
+		key_table_free(s->ports[i].source_table);
 		ip_table_put(s->ports[i].addresses);
 		routes_put(s->ports[i].routes);
 		next_hops_put(s->ports[i].next_hops);

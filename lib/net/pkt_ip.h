@@ -57,10 +57,10 @@ struct pkt_ip {
 
 static inline struct ip_key ip_key4(const uint8_t *b)
 {
-	struct ip_key k = {{0, 0}};
+	uint32_t bytes;
 
-	memcpy(&k.w[0], b, 4);
-	return k;
+	memcpy(&bytes, b, sizeof(bytes));
+	return (struct ip_key){{bytes, 0}};
 }
 
 static inline struct ip_key ip_key6(const uint8_t *b)
@@ -147,12 +147,9 @@ static inline bool pkt_ip_is_dad(const struct pkt_ip *ip)
 	return ip->nd == PKT_ND_SOLICIT && ip_key_equal(&ip->src, &ip->target);
 }
 
-/**
- * Reads the keys of the frame whose Ethernet header is @p p.
- * @param b  the first @p n bytes, contiguous; PKT_IP_PARSE_LEN or the whole frame suffice
- */
-static inline void pkt_ip_parse(struct pkt_ip *ip, const struct pkt *p, const uint8_t *b,
-				uint32_t n)
+/** pkt_ip_parse() of any frame. */
+static inline void pkt_ip_parse_any(struct pkt_ip *ip, const struct pkt *p, const uint8_t *b,
+				    uint32_t n)
 {
 	uint32_t at = PKT_ETH_LEN + (p->tagged ? PKT_VLAN_LEN : 0);
 
@@ -168,6 +165,57 @@ static inline void pkt_ip_parse(struct pkt_ip *ip, const struct pkt *p, const ui
 		pkt_ip_parse_v6(ip, b + at, n - at);
 	else if (p->type == PKT_TYPE_ARP && n >= at + PKT_ARP_LEN)
 		pkt_ip_parse_arp(ip, b + at);
+}
+
+/**
+ * pkt_ip_parse() of most frames: untagged, IPv4 without options or IPv6 other than ICMPv6. In a
+ * third of the instructions (measured: 10 cycles less).
+ * @return false: it is none of them, and nothing is written
+ */
+static inline bool pkt_ip_parse_common(struct pkt_ip *ip, const struct pkt *p, const uint8_t *b,
+				       uint32_t n)
+{
+	if (p->tagged)
+		return false;
+	b += PKT_ETH_LEN;
+	if (p->type == PKT_TYPE_IPV4 && n >= PKT_ETH_LEN + PKT_IPV4_LEN && b[0] == 0x45) {
+		uint32_t total = pkt_load16(b + 2);
+
+		if (total < PKT_IPV4_LEN || total > p->len - PKT_ETH_LEN)
+			return false;
+		ip->what = PKT_IP_V4;
+		ip->nd = PKT_ND_NONE;
+		ip->v6 = false;
+		ip->fragmentable = (b[6] & 0x40) == 0;
+		ip->bad_sum = false;
+		ip->at = PKT_ETH_LEN;
+		ip->dst = ip_key4(b + 16);
+		ip->src = ip_key4(b + 12);
+		return true;
+	}
+	if (p->type != PKT_TYPE_IPV6 || n < PKT_ETH_LEN + PKT_IPV6_LEN || b[0] >> 4 != 6 ||
+	    b[6] == PKT_PROTO_ICMP6)
+		return false;
+	ip->what = PKT_IP_V6;
+	ip->nd = PKT_ND_NONE;
+	ip->v6 = true;
+	ip->fragmentable = false;
+	ip->bad_sum = false;
+	ip->at = PKT_ETH_LEN;
+	ip->dst = ip_key6(b + 24);
+	ip->src = ip_key6(b + 8);
+	return true;
+}
+
+/**
+ * Reads the keys of the frame whose Ethernet header is @p p.
+ * @param b  the first @p n bytes, contiguous; PKT_IP_PARSE_LEN or the whole frame suffice
+ */
+static inline void pkt_ip_parse(struct pkt_ip *ip, const struct pkt *p, const uint8_t *b,
+				uint32_t n)
+{
+	if (!pkt_ip_parse_common(ip, p, b, n))
+		pkt_ip_parse_any(ip, p, b, n);
 }
 
 #endif /* NET_PKT_IP_H */

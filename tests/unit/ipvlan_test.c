@@ -231,7 +231,7 @@ static uint16_t list_of(const struct world *w)
 	if (w->p.dst == MAC_BROADCAST)
 		return FLOOD_EVERYONE;
 	for (size_t i = 0; i < w->lists.group_macs.n; i++)
-		if (w->lists.group_macs.list[i].mac == w->p.dst)
+		if (w->lists.group_macs.list[i].key == w->p.dst)
 			return w->lists.group_macs.list[i].value;
 	return FLOOD_OPEN;
 }

@@ -39,10 +39,10 @@ static void build(struct world *w, const struct case_row *row)
 	}
 }
 
-static uint16_t find(const struct mac_pairs *pairs, uint64_t mac, uint16_t missing)
+static uint16_t find(const struct key_pairs *pairs, uint64_t mac, uint16_t missing)
 {
 	for (size_t i = 0; i < pairs->n; i++)
-		if (pairs->list[i].mac == mac)
+		if (pairs->list[i].key == mac)
 			return pairs->list[i].value;
 	return missing;
 }

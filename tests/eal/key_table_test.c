@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * MAC tables: every key of a table is found, with its value, and nothing else is; also
- * where buckets overflow, and beside the addresses that an empty slot could be taken for.
+ * Key tables: every key of a table is found, with its value, and nothing else is; also
+ * where lines overflow, and beside the addresses that an empty slot could be taken for.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,38 +14,39 @@
 
 #include <rte_eal.h>
 
-#include "fwd/mac_table.h"
+#include "fwd/key_table.h"
+#include "net/mac.h"
 
 #define MISSING 0xfffe
 #define BULK	64
 
-static struct mac_pair pairs[65534];
+static struct key_pair pairs[65534];
 
-static struct mac_table *table(size_t n)
+static struct key_table *table(size_t n)
 {
-	const struct mac_pairs all = {.list = pairs, .n = n};
+	const struct key_pairs all = {.list = pairs, .n = n};
 	struct err err = {0};
-	struct mac_table *t = mac_table_create(&all, -1, &err);
+	struct key_table *t = key_table_create(&all, -1, &err);
 
 	if (t == NULL)
 		fail_msg("%s", err.text);
 	return t;
 }
 
-static void assert_found(const struct mac_table *t, const uint64_t *macs, uint16_t n,
+static void assert_found(const struct key_table *t, const uint64_t *macs, uint16_t n,
 			 const uint16_t *wanted)
 {
 	uint16_t values[BULK];
 
-	mac_table_lookup_bulk(t, macs, n, MISSING, values);
+	key_table_lookup_bulk(t, macs, n, MISSING, values);
 	for (uint16_t i = 0; i < n; i++) {
 		assert_int_equal(values[i], wanted[i]);
-		assert_int_equal(mac_table_lookup(t, macs[i], MISSING), wanted[i]);
+		assert_int_equal(key_table_lookup(t, macs[i], MISSING), wanted[i]);
 	}
 }
 
 /* Each pair is found, in bursts of any size; its neighbours, which are no keys, aren't. */
-static void assert_exactly(const struct mac_table *t, size_t n, uint64_t beside)
+static void assert_exactly(const struct key_table *t, size_t n, uint64_t beside)
 {
 	size_t step;
 
@@ -57,7 +58,7 @@ static void assert_exactly(const struct mac_table *t, size_t n, uint64_t beside)
 		if (step > n - i)
 			step = n - i;
 		for (size_t k = 0; k < step; k++) {
-			macs[k] = pairs[i + k].mac;
+			macs[k] = pairs[i + k].key;
 			wanted[k] = pairs[i + k].value;
 			others[k] = macs[k] ^ beside;
 			nothing[k] = MISSING;
@@ -69,10 +70,10 @@ static void assert_exactly(const struct mac_table *t, size_t n, uint64_t beside)
 
 static void assert_table(size_t n, uint64_t beside)
 {
-	struct mac_table *t = table(n);
+	struct key_table *t = table(n);
 
 	assert_exactly(t, n, beside);
-	mac_table_free(t);
+	key_table_free(t);
 }
 
 static void counted_macs(void **state)
@@ -82,7 +83,7 @@ static void counted_macs(void **state)
 	(void)state;
 	for (size_t s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++) {
 		for (size_t i = 0; i < sizes[s]; i++)
-			pairs[i] = (struct mac_pair){mac_add(0x010000000002, (uint32_t)i),
+			pairs[i] = (struct key_pair){mac_add(0x010000000002, (uint32_t)i),
 						     (uint16_t)i};
 		assert_table(sizes[s], 0x0400);
 	}
@@ -94,7 +95,7 @@ static void strided_macs(void **state)
 	(void)state;
 	for (unsigned int shift = 1; shift <= 36; shift += 5) {
 		for (size_t i = 0; i < 2048; i++)
-			pairs[i] = (struct mac_pair){(uint64_t)i << shift | UINT64_C(1) << 47,
+			pairs[i] = (struct key_pair){(uint64_t)i << shift | UINT64_C(1) << 47,
 						     (uint16_t)i};
 		assert_table(2048, UINT64_C(1) << 47);
 	}
@@ -114,7 +115,7 @@ static void random_macs(void **state)
 			x ^= x << 17;
 			/* Even ones are keys, odd ones are asked for in vain. */
 			pairs[i] =
-				(struct mac_pair){x & MAC_MASK & ~UINT64_C(1), (uint16_t)(x >> 48)};
+				(struct key_pair){x & MAC_MASK & ~UINT64_C(1), (uint16_t)(x >> 48)};
 			if (pairs[i].value == UINT16_MAX)
 				pairs[i].value = 0;
 		}
@@ -128,43 +129,43 @@ static void zero_and_broadcast(void **state)
 	const uint64_t asked[] = {0, MAC_MASK};
 	const uint16_t nothing[] = {MISSING, MISSING};
 	const uint16_t both[] = {1, 2};
-	struct mac_table *t;
+	struct key_table *t;
 
 	(void)state;
 	t = table(0);
 	assert_found(t, asked, 2, nothing);
-	mac_table_free(t);
-	pairs[0] = (struct mac_pair){0x010000000002, 0};
+	key_table_free(t);
+	pairs[0] = (struct key_pair){0x010000000002, 0};
 	t = table(1);
 	assert_found(t, asked, 2, nothing);
-	mac_table_free(t);
-	pairs[1] = (struct mac_pair){0, 1};
-	pairs[2] = (struct mac_pair){MAC_MASK, 2};
+	key_table_free(t);
+	pairs[1] = (struct key_pair){0, 1};
+	pairs[2] = (struct key_pair){MAC_MASK, 2};
 	t = table(3);
 	assert_found(t, asked, 2, both);
-	mac_table_free(t);
+	key_table_free(t);
 }
 
 static void first_of_doubles(void **state)
 {
-	struct mac_table *t;
+	struct key_table *t;
 
 	(void)state;
 	for (size_t i = 0; i < 300; i++)
-		pairs[i] = (struct mac_pair){0x020000000000 + i % 3, (uint16_t)i};
+		pairs[i] = (struct key_pair){0x020000000000 + i % 3, (uint16_t)i};
 	t = table(300);
 	assert_exactly(t, 3, 0x10);
-	mac_table_free(t);
+	key_table_free(t);
 }
 
 static void value_that_cannot_be(void **state)
 {
-	const struct mac_pairs all = {.list = pairs, .n = 1};
+	const struct key_pairs all = {.list = pairs, .n = 1};
 	struct err err = {0};
 
 	(void)state;
-	pairs[0] = (struct mac_pair){0x020000000000, UINT16_MAX};
-	assert_null(mac_table_create(&all, -1, &err));
+	pairs[0] = (struct key_pair){0x020000000000, UINT16_MAX};
+	assert_null(key_table_create(&all, -1, &err));
 	assert_int_not_equal(err.code, 0);
 }
 
@@ -179,8 +180,8 @@ int main(void)
 	int n = 0, rc;
 
 	snprintf(line, sizeof(line),
-		 "mac_table --no-huge -m 64 --no-pci -l 0 --no-telemetry --no-shconf "
-		 "--file-prefix=vmt%d",
+		 "key_table --no-huge -m 64 --no-pci -l 0 --no-telemetry --no-shconf "
+		 "--file-prefix=vkt%d",
 		 (int)getpid());
 	while (n < 15 && (words[n] = strsep(&rest, " ")) != NULL)
 		n++;
