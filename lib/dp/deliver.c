@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "dp/capture.h"
-#include "dp/classify.h"
 #include "dp/deliver.h"
+#include "dp/deliver_flood.h"
+#include "dp/deliver_inline.h"
 #include "dp/deliver_ip.h"
 #include "dp/translate.h"
 
@@ -15,22 +15,6 @@ struct origin {
 	bool from_host;
 	uint64_t sent, sent_bytes; /* FROM_VNIC: not yet added to that row */
 };
-
-/* Beside each drop's counter: who captures drops gets a copy, while there is a frame. */
-static inline void tell_drop(const struct origin *o, uint32_t owner, bool outbound,
-			     enum drop_reason reason, const struct rte_mbuf *m)
-{
-	if (unlikely(o->w->tx.captures != NULL))
-		capture_drop(o->w->tx.captures, o->w->tx.queue, owner, outbound, reason, m);
-}
-
-/* The kernel's receivers don't count the outer tag (MV-709). */
-static inline uint32_t rx_len(const struct pkt *p)
-{
-	uint32_t len = p->len - (p->tagged ? PKT_VLAN_LEN : 0);
-
-	return pkt_is_group(p) ? len | TX_GROUP : len;
-}
 
 static inline void to_vnic(struct origin *o, uint16_t id, struct rte_mbuf *m, uint32_t len)
 {
@@ -52,7 +36,7 @@ static inline void to_wire(struct origin *o, struct rte_mbuf *m, const struct pk
 {
 	if (unlikely(p->len > o->port->mtu + FWD_MTU_OVERHEAD && !p->gso)) {
 		stats_drop_tx(&o->w->stats.ports[o->port->id], DROP_TOO_LONG, 1);
-		tell_drop(o, TX_WIRE(o->port->id), true, DROP_TOO_LONG, m);
+		tell_drop(o->w, TX_WIRE(o->port->id), true, DROP_TOO_LONG, m);
 		rte_pktmbuf_free(m);
 		return;
 	}
@@ -65,163 +49,21 @@ static void drop(struct origin *o, struct rte_mbuf *m, const struct pkt *p, cons
 
 	if (o->from_host) {
 		stats_drop_tx(&o->w->stats.ports[o->port->id], reason, 1);
-		tell_drop(o, TX_WIRE(o->port->id), true, reason, m);
+		tell_drop(o->w, TX_WIRE(o->port->id), true, reason, m);
 	} else if (o->sender == NULL || v->flags & VERDICT_PORTS_DROP) {
 		stats_drop_rx(&o->w->stats.ports[o->port->id], reason, 1);
-		tell_drop(o, TX_WIRE(o->port->id), false, reason, m);
+		tell_drop(o->w, TX_WIRE(o->port->id), false, reason, m);
 	} else {
 		stats_drop_tx(o->sender, reason, 1);
-		tell_drop(o, TX_VNIC(o->sender_id), true, reason, m);
+		tell_drop(o->w, TX_VNIC(o->sender_id), true, reason, m);
 		o->sent--;
 		o->sent_bytes -= p->len;
 	}
 	if (v->flags & VERDICT_BOTH_DROP) {
 		stats_drop_rx(&o->w->stats.vnics[v->vnic], reason, 1);
-		tell_drop(o, TX_VNIC(v->vnic), false, reason, m);
+		tell_drop(o->w, TX_VNIC(v->vnic), false, reason, m);
 	}
 	rte_pktmbuf_free(m);
-}
-
-/* A flood copies by reference; whoever must write gets a copy of its own at the egress. */
-static inline void to_vnic_shared(struct origin *o, uint16_t id, struct rte_mbuf *m, uint32_t len)
-{
-	rte_pktmbuf_refcnt_update(m, 1);
-	to_vnic(o, id, m, len);
-}
-
-/* References to a flooded frame are taken so many at a time: each time is a locked instruction. */
-#define FLOOD_REFERENCES 32
-
-static inline void take_reference(struct rte_mbuf *m, uint16_t *spare)
-{
-	if (*spare == 0) {
-		rte_pktmbuf_refcnt_update(m, FLOOD_REFERENCES);
-		*spare = FLOOD_REFERENCES;
-	}
-	(*spare)--;
-}
-
-/* The flood's own reference is still there, so this is never the last. */
-static void return_references(struct rte_mbuf *m, uint16_t spare)
-{
-	if (spare != 0)
-		rte_pktmbuf_refcnt_update(m, (int16_t)-spare);
-}
-
-static inline void to_flooded(struct origin *o, const struct fwd_vnic *x, struct rte_mbuf *m,
-			      const struct pkt *p, const struct verdict *v, uint32_t len,
-			      uint16_t *spare)
-{
-	if (v->flags & VERDICT_LOCAL && !p->gso && p->len > x->mtu + FWD_MTU_OVERHEAD) {
-		stats_drop_rx(&o->w->stats.vnics[x->id], DROP_TOO_LONG, 1);
-		tell_drop(o, TX_VNIC(x->id), false, DROP_TOO_LONG, m);
-		return;
-	}
-	take_reference(m, spare);
-	to_vnic(o, x->id, m, len);
-}
-
-/* After a new snapshot the lists may differ; those behind the last receiver are next. */
-static void resume(struct origin *o, struct verdict *v, const struct pkt *p,
-		   struct flood_cursor *at)
-{
-	uint64_t generation = o->w->snapshot->generation;
-	struct id_run runs[2];
-	uint32_t i = 0;
-
-	if (at->generation == generation)
-		return;
-	at->generation = generation;
-	v->list = classify_group(o->port, p->dst);
-	if (at->run > 1 || at->last == VNIC_NONE)
-		return;
-	flood_runs(o->port, v, runs);
-	while (i < runs[at->run].n) {
-		const struct fwd_vnic *x = &o->vnics[runs[at->run].ids[i]];
-
-		if (flood_order(x->mode, x->id) > flood_order(at->last_mode, at->last))
-			break;
-		i++;
-	}
-	at->next = i;
-}
-
-/*
- * Copies to receivers from @p at on, until the list ends (true) or the turn's
- * copies to slow endpoints do (false).
- */
-static bool flood_on(struct origin *o, struct rte_mbuf *m, const struct pkt *p, struct verdict *v,
-		     struct flood_cursor *at)
-{
-	uint32_t len = rx_len(p);
-	struct id_run runs[2];
-	uint16_t spare = 0;
-
-	resume(o, v, p, at);
-	flood_runs(o->port, v, runs);
-	for (; at->run < 2; at->run++, at->next = 0, at->last = VNIC_NONE) {
-		for (; at->next < runs[at->run].n; at->next++) {
-			const struct fwd_vnic *x = &o->vnics[runs[at->run].ids[at->next]];
-
-			if (x->id == v->except)
-				continue;
-			if (x->endpoint->slow) {
-				if (o->w->slow_copies == 0) {
-					return_references(m, spare);
-					return false;
-				}
-				o->w->slow_copies--;
-			}
-			at->last = x->id;
-			at->last_mode = x->mode;
-			to_flooded(o, x, m, p, v, len, &spare);
-		}
-	}
-	return_references(m, spare);
-	return true;
-}
-
-static bool is_empty(const struct origin *o, const struct verdict *v)
-{
-	struct id_run runs[2];
-
-	flood_runs(o->port, v, runs);
-	for (int r = 0; r < 2; r++)
-		for (uint32_t i = 0; i < runs[r].n; i++)
-			if (runs[r].ids[i] != v->except)
-				return false;
-	return true;
-}
-
-/* The kernel's limit counts what its queue would hold; local floods only need ours. */
-static uint32_t queue_limit(const struct fwd_port *port, const struct verdict *v)
-{
-	if (v->flags & VERDICT_QUEUED)
-		return port->bcqueuelen;
-	return RTE_MAX(port->bcqueuelen, (uint32_t)CONF_DEFAULT_BCQUEUELEN);
-}
-
-static void flood(struct origin *o, struct rte_mbuf *m, const struct pkt *p, struct verdict v)
-{
-	struct flood_queues *q = &o->w->floods;
-	struct flood_queue *queue = &q->ports[o->port->id];
-	struct flood_cursor at = {.generation = o->w->snapshot->generation, .last = VNIC_NONE};
-	struct waiting_flood *later = NULL;
-
-	if (queue->n == 0 && flood_on(o, m, p, &v, &at))
-		return;
-	if (queue->n < queue_limit(o->port, &v))
-		later = flood_queue_add(q, o->port->id, m->nb_segs);
-	if (later == NULL) {
-		stats_drop_rx(&o->w->stats.ports[o->port->id], DROP_FLOOD_QUEUE_FULL, 1);
-		tell_drop(o, TX_WIRE(o->port->id), false, DROP_FLOOD_QUEUE_FULL, m);
-		return;
-	}
-	rte_pktmbuf_refcnt_update(m, 1);
-	later->m = m;
-	later->p = *p;
-	later->v = v;
-	later->at = at;
 }
 
 /* Back to who asked. */
@@ -234,9 +76,16 @@ static void answer(const struct origin *o, struct rte_mbuf *m)
 		deliver_answer(o->w, o->port, m, TX_WIRE(o->port->id), o->port->wire);
 }
 
-/* More than one receiver: every delivery takes a reference, ours is dropped last. */
-static void deliver_many(struct origin *o, struct rte_mbuf *m, const struct pkt *p,
-			 const struct pkt_ip *ip, const struct verdict *v)
+/* A copy is a reference; whoever must write gets a copy of its own at the egress. */
+static inline void to_vnic_shared(struct origin *o, uint16_t id, struct rte_mbuf *m, uint32_t len)
+{
+	rte_pktmbuf_refcnt_update(m, 1);
+	to_vnic(o, id, m, len);
+}
+
+/* Who gets the frame besides what `op` says; @p m stays ours. true: an interface was among them. */
+static bool to_others(struct origin *o, struct rte_mbuf *m, const struct pkt *p,
+		      const struct verdict *v)
 {
 	const struct source_list *copies = v->copies ? &o->port->sources[v->copies] : NULL;
 	bool host = v->also & ALSO_HOST && o->port->has_host;
@@ -253,6 +102,47 @@ static void deliver_many(struct origin *o, struct rte_mbuf *m, const struct pkt 
 	}
 	if (unlikely(v->also & ALSO_MAIN))
 		deliver_letter(o->w, LETTER_ND, o->port->id, m);
+	return host || copies != NULL || v->also & ALSO_WIRE;
+}
+
+static void drop_unheard(struct origin *o, struct rte_mbuf *m, const struct pkt *p)
+{
+	struct verdict nobody;
+
+	verdict_drop(&nobody, DROP_NO_LISTENER);
+	drop(o, m, p, &nobody);
+}
+
+/*
+ * The frames from @p at on that go the same way. Hosts, wires and source-mode vnics, who are on no
+ * flood's list, may have theirs before any of the list has. How many frames that were.
+ */
+static uint16_t flood(struct origin *o, struct burst *b, uint16_t at)
+{
+	const struct verdict *v = &b->v[at];
+	bool nobody = deliver_flood_is_empty(o->port, v);
+	uint16_t n = 0;
+
+	for (; at + n < b->n && deliver_is_same_flood(v, &b->v[at + n]); n++) {
+		struct rte_mbuf *m = b->m[at + n];
+		const struct pkt *p = &b->p[at + n];
+		bool heard = to_others(o, m, p, &b->v[at + n]);
+
+		if (unlikely(nobody && heard))
+			rte_pktmbuf_free(m);
+		else if (unlikely(nobody))
+			drop_unheard(o, m, p);
+	}
+	if (likely(!nobody))
+		deliver_floods(o->w, o->port, &b->m[at], &b->p[at], v, n);
+	return n;
+}
+
+/* More than one receiver: every delivery takes a reference, ours is dropped last. */
+static void deliver_many(struct origin *o, struct rte_mbuf *m, const struct pkt *p,
+			 const struct pkt_ip *ip, const struct verdict *v)
+{
+	to_others(o, m, p, v);
 	switch ((enum verdict_op)v->op) {
 	case VERDICT_VNIC:
 		to_vnic(o, v->vnic, m, rx_len(p));
@@ -275,36 +165,38 @@ static void deliver_many(struct origin *o, struct rte_mbuf *m, const struct pkt 
 	case VERDICT_ANSWER:
 		answer(o, m);
 		return;
-	case VERDICT_FLOOD:
-		if (!host && copies == NULL && !(v->also & ALSO_WIRE) && is_empty(o, v)) {
-			struct verdict nobody;
-
-			verdict_drop(&nobody, DROP_NO_LISTENER);
-			drop(o, m, p, &nobody);
-			return;
-		}
-		flood(o, m, p, *v);
-		break;
 	case VERDICT_DROP:
 		drop(o, m, p, v);
 		return;
+	case VERDICT_FLOOD: /* not here: flood() */
 	case VERDICT_CONSUMED:
 		break;
 	}
 	rte_pktmbuf_free(m);
 }
 
-static inline void deliver_one(struct origin *o, struct rte_mbuf *m, const struct pkt *p,
-			       const struct pkt_ip *ip, const struct verdict *v)
+static uint16_t deliver_rarer(struct origin *o, struct burst *b, uint16_t i)
 {
+	if (b->v[i].op == VERDICT_FLOOD)
+		return flood(o, b, i);
+	deliver_many(o, b->m[i], &b->p[i], &b->ip[i], &b->v[i]);
+	return 1;
+}
+
+/* The frame @p i, perhaps with some that follow it: how many they were. */
+static inline uint16_t deliver_some(struct origin *o, struct burst *b, uint16_t i)
+{
+	const struct verdict *v = &b->v[i];
+
 	if (unlikely((v->copies | v->also) != 0))
-		deliver_many(o, m, p, ip, v);
-	else if (likely(v->op == VERDICT_VNIC))
-		to_vnic(o, v->vnic, m, rx_len(p));
+		return deliver_rarer(o, b, i);
+	if (likely(v->op == VERDICT_VNIC))
+		to_vnic(o, v->vnic, b->m[i], rx_len(&b->p[i]));
 	else if (v->op == VERDICT_WIRE)
-		to_wire(o, m, p);
+		to_wire(o, b->m[i], &b->p[i]);
 	else
-		deliver_many(o, m, p, ip, v);
+		return deliver_rarer(o, b, i);
+	return 1;
 }
 
 void deliver(struct worker *w, const struct source *src, struct burst *b)
@@ -322,40 +214,10 @@ void deliver(struct worker *w, const struct source *src, struct burst *b)
 		o.port = &w->snapshot->ports[src->id];
 		o.from_host = src->side == FROM_HOST;
 	}
-	for (uint16_t i = 0; i < b->n; i++)
-		deliver_one(&o, b->m[i], &b->p[i], &b->ip[i], &b->v[i]);
+	for (uint16_t i = 0; i < b->n;)
+		i = (uint16_t)(i + deliver_some(&o, b, i));
 	if (o.sender != NULL) {
 		stats_add(&o.sender->tx_packets, o.sent);
 		stats_add(&o.sender->tx_bytes, o.sent_bytes);
 	}
-}
-
-/* As far as the turn's copies reach; a port that is gone takes its waiting frames with it. */
-static void deliver_waiting_port(struct worker *w, uint16_t port)
-{
-	struct origin o = {.w = w, .vnics = w->snapshot->vnics};
-	struct waiting_flood *f;
-
-	if (port < w->snapshot->n_ports && w->snapshot->ports[port].used)
-		o.port = &w->snapshot->ports[port];
-	while ((f = flood_queue_first(&w->floods, port)) != NULL) {
-		if (o.port != NULL && !flood_on(&o, f->m, &f->p, &f->v, &f->at))
-			return;
-		rte_pktmbuf_free(f->m);
-		flood_queue_remove_first(&w->floods, port);
-	}
-}
-
-void deliver_waiting(struct worker *w)
-{
-	struct flood_queues *q = &w->floods;
-
-	if (likely(q->n == 0))
-		return;
-	/* Another port begins each turn, so that a storm on one leaves the others theirs. */
-	do
-		q->turn = (uint16_t)((q->turn + 1) % CONF_MAX_PORTS);
-	while (q->ports[q->turn].n == 0);
-	for (uint16_t i = 0; i < CONF_MAX_PORTS && q->n > 0; i++)
-		deliver_waiting_port(w, (uint16_t)((q->turn + i) % CONF_MAX_PORTS));
 }

@@ -11,7 +11,4 @@
 /** The frames of @p b came from @p src; b->v says where they go. */
 void deliver(struct worker *w, const struct source *src, struct burst *b);
 
-/** Goes on with floods that wait, as far as this turn's copies reach. */
-void deliver_waiting(struct worker *w);
-
 #endif /* DP_DELIVER_H */

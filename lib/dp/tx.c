@@ -62,19 +62,18 @@ static inline uint64_t sum_of(const uint32_t *len, uint16_t n)
 	return sum;
 }
 
-static void count_dropped(struct tx *tx, const struct outlet *o, enum drop_reason reason,
-			  uint16_t n)
+static void count_dropped(struct tx *tx, uint32_t receiver, enum drop_reason reason, uint16_t n)
 {
 	struct iface_stats *port;
 
 	if (n == 0)
 		return;
-	if (o->receiver < STATS_MAX_VNICS) {
-		stats_drop_rx(&tx->stats->vnics[o->receiver], reason, n);
+	if (receiver < STATS_MAX_VNICS) {
+		stats_drop_rx(&tx->stats->vnics[receiver], reason, n);
 		return;
 	}
-	port = &tx->stats->ports[(o->receiver - STATS_MAX_VNICS) / 2];
-	if (o->receiver % 2 == 0)
+	port = &tx->stats->ports[(receiver - STATS_MAX_VNICS) / 2];
+	if (receiver % 2 == 0)
 		stats_drop_tx(port, reason, n);
 	else
 		stats_drop_rx(port, reason, n);
@@ -96,7 +95,7 @@ static void send_plain(struct tx *tx, struct outlet *o, uint16_t from, uint16_t 
 			       DROP_RING_FULL);
 	if (unlikely(sent < n)) {
 		rte_pktmbuf_free_bulk(&o->m[from + sent], n - sent);
-		count_dropped(tx, o, DROP_RING_FULL, n - sent);
+		count_dropped(tx, o->receiver, DROP_RING_FULL, n - sent);
 	}
 }
 
@@ -125,7 +124,7 @@ static void send_finished(struct tx *tx, struct outlet *o, uint16_t i)
 		capture_hold(tx->captures, tx->queue, o->receiver, &o->m[i], 1, true);
 	n = offload_finish(o->m[i], o->caps, o->endpoint->pool, pieces, OFFLOAD_MAX_SEGS);
 	if (n < 0) {
-		count_dropped(tx, o, reason_of(n), 1);
+		count_dropped(tx, o->receiver, reason_of(n), 1);
 		capture_finished(tx, o, reason_of(n));
 		return;
 	}
@@ -141,7 +140,7 @@ static void send_finished(struct tx *tx, struct outlet *o, uint16_t i)
 		count_sent(tx, o->receiver, o->len[i], 1);
 	} else {
 		rte_pktmbuf_free_bulk(&pieces[sent], (unsigned int)(n - sent));
-		count_dropped(tx, o, DROP_RING_FULL, 1);
+		count_dropped(tx, o->receiver, DROP_RING_FULL, 1);
 	}
 	capture_finished(tx, o, sent == n ? DROP_NONE : DROP_RING_FULL);
 }
@@ -173,7 +172,7 @@ static inline void flush_outlet(struct tx *tx, struct outlet *o)
 	count_sent(tx, o->receiver, sum_of(o->len, sent), sent);
 	if (unlikely(sent < o->n)) {
 		rte_pktmbuf_free_bulk(&o->m[sent], o->n - sent);
-		count_dropped(tx, o, DROP_RING_FULL, o->n - sent);
+		count_dropped(tx, o->receiver, DROP_RING_FULL, o->n - sent);
 	}
 }
 
@@ -193,4 +192,45 @@ void tx_flush(struct tx *tx)
 		tx->slot[o->receiver] = OUTLET_NONE;
 	}
 	tx->n_outlets = 0;
+}
+
+void tx_put_batch(struct tx *tx, uint32_t receiver, struct endpoint *ep, const struct tx_batch *b)
+{
+	for (uint16_t i = 0; i < b->n; i++)
+		tx_put(tx, receiver, ep, b->m[i], b->len[i]);
+}
+
+/* Most receivers' egresses are alike, so their frames are looked at once. */
+static bool needs_work(struct tx_batch *b, uint32_t caps)
+{
+	if (likely(b->asked && b->caps == caps))
+		return b->work;
+	b->asked = true;
+	b->caps = caps;
+	b->work = false;
+	for (uint16_t i = 0; i < b->n; i++)
+		b->work |= offload_is_needed(b->m[i], caps);
+	return b->work;
+}
+
+void tx_send_batch(struct tx *tx, uint32_t receiver, struct endpoint *ep, struct tx_batch *b)
+{
+	uint32_t caps = __atomic_load_n(&ep->caps, __ATOMIC_RELAXED);
+	struct rte_mbuf *m[BURST_MAX];
+	uint16_t sent;
+
+	if (unlikely(tx->slot[receiver] != OUTLET_NONE || tx->captures != NULL ||
+		     needs_work(b, caps))) {
+		tx_put_batch(tx, receiver, ep, b);
+		return;
+	}
+	/* Drivers may write where they are given mbufs. */
+	for (uint16_t i = 0; i < b->n; i++)
+		m[i] = b->m[i];
+	sent = endpoint_tx(ep, tx->queue, m, b->n);
+	count_sent(tx, receiver, sent == b->n ? b->sum : sum_of(b->len, sent), sent);
+	if (unlikely(sent < b->n)) {
+		rte_pktmbuf_free_bulk(&m[sent], b->n - sent);
+		count_dropped(tx, receiver, DROP_RING_FULL, b->n - sent);
+	}
 }

@@ -80,4 +80,39 @@ static inline void tx_put(struct tx *tx, uint32_t receiver, struct endpoint *ep,
 		tx_flush_outlet(tx, o);
 }
 
+/** Frames that many receivers get, one receiver after the other. The caller's; not consumed. */
+struct tx_batch {
+	uint16_t n;
+	bool work; /**< is offload_finish() needed by an egress with `caps`? */
+	bool asked; /**< `work` and `caps` are of use */
+	uint32_t caps;
+	uint64_t sum; /**< of `len` */
+	struct rte_mbuf *m[BURST_MAX];
+	uint32_t len[BURST_MAX]; /**< as in an outlet */
+};
+
+static inline void tx_batch_init(struct tx_batch *b)
+{
+	b->n = 0;
+	b->asked = false;
+	b->sum = 0;
+}
+
+static inline void tx_batch_add(struct tx_batch *b, struct rte_mbuf *m, uint32_t len)
+{
+	b->m[b->n] = m;
+	b->len[b->n] = len;
+	b->sum += len;
+	b->n++;
+}
+
+/** tx_put() of all of @p b, with a reference to each. */
+void tx_put_batch(struct tx *tx, uint32_t receiver, struct endpoint *ep, const struct tx_batch *b);
+
+/**
+ * The same, but without an outlet where the order allows it: they are sent at once. All mbufs of
+ * @p b stay shared until its last receiver had them.
+ */
+void tx_send_batch(struct tx *tx, uint32_t receiver, struct endpoint *ep, struct tx_batch *b);
+
 #endif /* DP_TX_H */

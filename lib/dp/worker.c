@@ -13,6 +13,7 @@
 #include "dp/classify.h"
 #include "dp/classify_ip.h"
 #include "dp/deliver.h"
+#include "dp/deliver_flood.h"
 #include "dp/deliver_ip.h"
 #include "dp/translate.h"
 #include "dp/worker.h"
