@@ -74,7 +74,7 @@ static void put_stages(const json_t *worker, FILE *out)
 		show_text(stage, out);
 		fprintf(out, " %.1f", json_number_value(v));
 	}
-	putc('\n', out);
+	fprintf(out, "; longest turn %.1f us\n", number_of(worker, "longest_us"));
 }
 
 void show_workers(const struct options *o, const json_t *result, FILE *out)

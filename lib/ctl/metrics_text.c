@@ -205,6 +205,11 @@ static void write_workers(const struct writer *w)
 	for (uint32_t i = 0; i < dp->n_workers; i++)
 		fprintf(w->out, "dpdk_vnic_worker_sleep_seconds_total{lcore=\"%u\"} %.6f\n",
 			dp->workers[i]->lcore, (double)c[i].sleep_cycles / (double)hz);
+	write_head(w->out, "worker_", "longest_turn_seconds", "gauge",
+		   "Longest turn with frames of the last second or two, unless it was preempted.");
+	for (uint32_t i = 0; i < dp->n_workers; i++)
+		fprintf(w->out, "dpdk_vnic_worker_longest_turn_seconds{lcore=\"%u\"} %.9f\n",
+			dp->workers[i]->lcore, workers_longest_turn(w->rt, i));
 	write_head(w->out, "worker_", "frames_total", "counter",
 		   "Frames that the worker received.");
 	for (uint32_t i = 0; i < dp->n_workers; i++)

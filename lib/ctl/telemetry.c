@@ -208,6 +208,7 @@ static int add_worker(struct rte_tel_data *d, const struct view *v, uint32_t i)
 	add_number(w, "sleeps", c.sleeps);
 	add_number(w, "letters_lost",
 		   __atomic_load_n(&v->dp->workers[i]->mail->lost, __ATOMIC_RELAXED));
+	add_number(w, "longest_turn", cycles_longest(&c, rte_rdtsc(), rte_get_tsc_hz()));
 	snprintf(name, sizeof(name), "%u", v->dp->workers[i]->lcore);
 	rc = rte_tel_data_add_dict_container(d, name, w, 0);
 	if (rc != 0)

@@ -99,6 +99,15 @@ double workers_busy_ratio(const struct runtime *rt, uint32_t i)
 	return share(d.counts.busy_cycles, d.at);
 }
 
+double workers_longest_turn(const struct runtime *rt, uint32_t i)
+{
+	struct sample now;
+
+	take(rt, i, &now);
+	return (double)cycles_longest(&now.counts, now.at, rte_get_tsc_hz()) /
+	       (double)rte_get_tsc_hz();
+}
+
 static json_int_t per_second(uint64_t n, uint64_t cycles)
 {
 	if (cycles == 0)
@@ -187,6 +196,9 @@ static json_t *worker_json(const struct runtime *rt, uint32_t i, bool details)
 		      ratio(d.counts.busy_cycles, d.counts.frames), "stages", stages(&d.counts),
 		      "n_polled", (json_int_t)plan->n_polled, "n_waiting",
 		      (json_int_t)(plan->n - plan->n_polled), "totals", totals(&now));
+	json_object_set_new(
+		o, "longest_us",
+		json_real((double)(uint64_t)(workers_longest_turn(rt, i) * 1e8 + 0.5) / 100));
 	json_object_set_new(o, "queues", queues(rt, i, details));
 	return o;
 }

@@ -22,6 +22,9 @@ void workers_forget(struct runtime *rt);
 /** Share of its time that worker @p i had frames to work on, over about the last second. */
 double workers_busy_ratio(const struct runtime *rt, uint32_t i);
 
+/** Seconds that its longest busy turn took, of the last second or two; see cycles_longest(). */
+double workers_longest_turn(const struct runtime *rt, uint32_t i);
+
 /** `worker.show`: one object a worker, or the one on `lcore`. NULL with @p err. */
 json_t *workers_show(const struct runtime *rt, const json_t *params, struct err *err);
 

@@ -45,6 +45,8 @@ struct cycles_counts {
 	uint64_t sleeps;
 	uint64_t sleep_cycles;
 	uint64_t began; /**< TSC; 0: its thread has not begun */
+	uint64_t longest[2]; /**< not totals: see cycles_longest() */
+	uint64_t since; /**< TSC: when the time that longest[0] is about began */
 };
 
 struct cycles {
@@ -57,6 +59,8 @@ struct cycles {
 	bool sampling;
 	uint32_t unsampled; /**< busy turns since the last sample */
 	uint64_t mark; /**< TSC of the last stamp */
+	uint64_t late; /**< cycles that "of late" is: longest[0] is about so many at most */
+	uint64_t preemptions; /**< of the thread, when it was last looked */
 	uint64_t stages[N_STAGES];
 };
 
@@ -65,14 +69,21 @@ static inline void cycles_add(uint64_t *counter, uint64_t n)
 	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
 }
 
+/** A busy turn took @p took, longer than any of late; or it is time to forget older ones. */
+void cycles_note_turn(struct cycles *c, uint64_t now, uint64_t took) __rte_cold;
+
 /** A turn begins: the one before is counted if it worked. */
 static inline void cycles_begin(struct cycles *c)
 {
 	uint64_t now = rte_rdtsc();
 
 	if (c->worked) {
+		uint64_t took = now - c->turn;
+
 		cycles_add(&c->counts.busy_turns, 1);
-		cycles_add(&c->counts.busy_cycles, now - c->turn);
+		cycles_add(&c->counts.busy_cycles, took);
+		if (unlikely(took > c->counts.longest[0] || now - c->counts.since > c->late))
+			cycles_note_turn(c, now, took);
 		cycles_add(&c->counts.frames, c->frames);
 		cycles_add(&c->counts.bursts, c->bursts);
 		c->frames = 0;
@@ -113,6 +124,14 @@ void cycles_slept(struct cycles *c, uint64_t from);
 
 /** Copies the counts as their worker left them. Any thread. */
 void cycles_read(const struct cycles *c, struct cycles_counts *counts);
+
+/**
+ * The longest busy turn of the last second or two (@p late cycles, and up to twice that), by the
+ * clock. Turns in which the kernel gave the core to another thread are left out, and so are
+ * those before the first look at whether it did. What a hypervisor took is in it: nobody tells.
+ * Any thread.
+ */
+uint64_t cycles_longest(const struct cycles_counts *counts, uint64_t now, uint64_t late);
 
 /** The words of the stages, for texts and JSON; static strings. */
 const char *stage_name(enum stage s);

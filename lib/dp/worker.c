@@ -45,6 +45,7 @@ struct worker *worker_create(uint32_t index, unsigned int lcore, int mail_fd, st
 	w->index = index;
 	w->lcore = lcore;
 	w->idle.wake = -1;
+	w->cycles.late = rte_get_tsc_hz();
 	w->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (w->epoll < 0 || idle_open(&w->idle, rte_get_tsc_hz()) != 0 ||
 	    stats_create(&w->stats, socket) != 0 || create_queues(w, mail_fd, socket) != 0) {

@@ -94,6 +94,56 @@ static void cycles_add_up(void **state)
 	rig_stop(&r);
 }
 
+static uint64_t longest(struct rig *r)
+{
+	const struct cycles_counts c = counts(r);
+
+	return cycles_longest(&c, rte_rdtsc(), worker(r)->cycles.late);
+}
+
+/* A turn lasts until the next begins. Others may want this core: then it isn't counted. */
+static void take_turns(struct rig *r, uint64_t cycles)
+{
+	uint64_t from;
+
+	send_frames(r, 1, 1);
+	rig_turn(r, 1);
+	for (from = rte_rdtsc(); rte_rdtsc() - from < cycles;)
+		rte_pause();
+	rig_turn(r, 1);
+	rig_drain(r, "a");
+}
+
+static void the_longest_turn_is_told_and_forgotten(void **state)
+{
+	const uint64_t ms = rte_get_tsc_hz() / 1000;
+	struct rig r;
+
+	(void)state;
+	rig_start(&r, LAB);
+	worker_begin(worker(&r));
+	worker(&r)->cycles.late = 200 * ms;
+	for (int i = 0; i < 1000 && longest(&r) < 3 * ms; i++)
+		take_turns(&r, 3 * ms);
+	assert_true(longest(&r) >= 3 * ms);
+	/* An empty one is none, however long. */
+	for (int i = 0; i < 3; i++) {
+		rig_turn(&r, 1);
+		usleep(20000);
+	}
+	rig_turn(&r, 1);
+	assert_true(longest(&r) < 20 * ms);
+	/* Shorter ones take its place, and with none at all there is none. */
+	for (int i = 0; i < 1000 && (longest(&r) == 0 || longest(&r) >= 3 * ms); i++) {
+		take_turns(&r, ms / 10);
+		usleep(2000);
+	}
+	assert_in_range(longest(&r), ms / 10, 3 * ms - 1);
+	usleep(450000);
+	assert_int_equal(longest(&r), 0);
+	rig_stop(&r);
+}
+
 static json_t *shown(struct rig *r, const char *params)
 {
 	json_t *p = json_loads(params, 0, NULL), *list;
@@ -144,6 +194,7 @@ static void worker_show_tells_it(void **state)
 	assert_int_equal(number(w, "frames_per_burst"), 4);
 	assert_true(number(w, "cycles_per_frame") > 0);
 	assert_true(number(w, "frames_per_second") > 0);
+	assert_true(json_number_value(json_object_get(w, "longest_us")) > 0);
 	assert_true(json_number_value(json_object_get(w, "busy_ratio")) > 0);
 	assert_true(json_number_value(json_object_get(w, "busy_ratio")) <= 1);
 	totals = json_object_get(w, "totals");
@@ -318,6 +369,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cycles_add_up),
+		cmocka_unit_test(the_longest_turn_is_told_and_forgotten),
 		cmocka_unit_test(worker_show_tells_it),
 		cmocka_unit_test(work_keeps_it_awake),
 		cmocka_unit_test(floods_keep_it_awake),

@@ -174,6 +174,7 @@ def test_worker_show_adds_up():
         check(0 < totals["sampled_cycles"] <= totals["busy_cycles"] <= totals["cycles"], totals)
         check(0 < w["busy_ratio"] <= 1 and w["busy_ratio"] + w["sleep_ratio"] <= 1.01, w)
         check(0 < w["frames_per_burst"] <= 64 and w["cycles_per_frame"] > 0, w)
+        eventually(lambda: f.rpc("worker.show")[0]["longest_us"] > 0, "a longest turn", 20)
         equal(list(w["stages"]), ["rx", "parse", "classify", "decide", "deliver", "tx"], "stages")
         equal([(q["ifname"], q["side"], q["waits"]) for q in w["queues"]],
               [("eth0", "wire", False)], "queues")

@@ -199,6 +199,8 @@ def test_workers():
         ((labels, ratio),) = metrics["dpdk_vnic_worker_busy_ratio"].samples
         equal(labels, {"lcore": "1"}, "labels of the ratio")
         check(0 <= ratio <= 1, f"busy ratio {ratio}")
+        ((_, longest),) = metrics["dpdk_vnic_worker_longest_turn_seconds"].samples
+        check(0 <= longest < 60, f"longest turn {longest}")
         ((_, n),) = metrics["dpdk_vnic_worker_frames_total"].samples
         check(n >= workers["1"]["frames"], f"frames: {n} after {workers}")
 
