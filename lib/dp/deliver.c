@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dp/deliver.h"
 #include "dp/deliver_flood.h"
-#include "dp/deliver_inline.h"
+#include "dp/deliver_count.h"
 #include "dp/deliver_ip.h"
 #include "dp/translate.h"
 

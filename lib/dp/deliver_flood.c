@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dp/classify.h"
 #include "dp/deliver_flood.h"
-#include "dp/deliver_inline.h"
+#include "dp/deliver_count.h"
 
 /*
  * References to a flooded frame are taken so many at a time: each time is a locked instruction,

@@ -137,6 +137,18 @@ def figure(text, limit, at_least=False, extra=None, ours=OURS):
     return Goal(text, median, limit, at_least)
 
 
+def extra_over(text, extra, peer, limit, ours=OURS):
+    """Goal: by how much `extra` of ours is more than @peer's, median of each turn's own."""
+    def median(results):
+        by_name = {r.name: r for r in results}
+        if ours not in by_name or peer not in by_name:
+            return None
+        both = zip(by_name[ours].samples, by_name[peer].samples)
+        values = [a.extra[extra] - b.extra[extra] for a, b in both]
+        return statistics.median(values) if values else None
+    return Goal(text, median, limit, False)
+
+
 class Counter:
     """
     A sampler of frames: count() is a total that grows, times() the seconds that the threads

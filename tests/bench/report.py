@@ -78,6 +78,7 @@ def as_json(outcomes, lab):
                 "name": r.name, "missing": r.missing, "median": r.median(),
                 "cycles": r.median("cycles"), "spread": r.spread, "stages": r.stages,
                 "samples": [s.value for s in r.samples],
+                "extra": [s.extra for s in r.samples],
             } for r in results],
             "goals": [dict(zip(("text", "figure", "reached"), (g.text, *g.judge(results))))
                       for g in case.goals],

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the files of delivery share, and nobody else. Worker. */
-#ifndef DP_DELIVER_INLINE_H
-#define DP_DELIVER_INLINE_H
+/* How deliveries and drops are counted, and told to who captures; for the files of delivery. Worker. */
+#ifndef DP_DELIVER_COUNT_H
+#define DP_DELIVER_COUNT_H
 
 #include "dp/capture.h"
 #include "dp/worker.h"
@@ -22,4 +22,4 @@ static inline uint32_t rx_len(const struct pkt *p)
 	return pkt_is_group(p) ? len | TX_GROUP : len;
 }
 
-#endif /* DP_DELIVER_INLINE_H */
+#endif /* DP_DELIVER_COUNT_H */
