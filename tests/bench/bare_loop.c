@@ -173,7 +173,8 @@ int main(int argc, char **argv)
 	RTE_LCORE_FOREACH_WORKER (lcore) {
 		struct rte_eth_dev_info info;
 
-		rte_eth_dev_info_get(0, &info);
+		if (rte_eth_dev_info_get(0, &info) != 0)
+			rte_exit(EXIT_FAILURE, "port 0 tells nothing of itself\n");
 		jobs[n] = (struct job){
 			.queue = info.nb_rx_queues > n ? n : 0,
 			.port = info.nb_rx_queues > n ? 0 : n,
