@@ -93,18 +93,20 @@ void worker_destroy(struct worker *w)
 }
 
 /* Headers may be split over segments anywhere: what parsing wants is then copied together. */
-static bool parse_one(struct pkt *p, const struct rte_mbuf *m)
+static __attribute__((noinline)) bool parse_any(struct pkt *p, const struct rte_mbuf *m)
 {
 	uint8_t copy[PKT_PARSE_LEN];
 	uint32_t want = RTE_MIN(m->pkt_len, (uint32_t)PKT_PARSE_LEN);
-	const uint8_t *bytes = rte_pktmbuf_mtod(m, const uint8_t *);
+	const uint8_t *bytes = rte_pktmbuf_read(m, 0, want, copy);
 
-	if (unlikely(m->data_len < want)) {
-		bytes = rte_pktmbuf_read(m, 0, want, copy);
-		if (bytes == NULL)
-			return false;
-	}
-	if (!pkt_parse(p, bytes, want, m->pkt_len))
+	return bytes != NULL && pkt_parse(p, bytes, want, m->pkt_len);
+}
+
+static inline bool parse_one(struct pkt *p, const struct rte_mbuf *m)
+{
+	if (likely(m->data_len >= PKT_PARSE_LEN))
+		pkt_parse(p, rte_pktmbuf_mtod(m, const uint8_t *), PKT_PARSE_LEN, m->pkt_len);
+	else if (!parse_any(p, m))
 		return false;
 	p->gso = (m->ol_flags & RTE_MBUF_F_TX_TCP_SEG) != 0;
 	return true;

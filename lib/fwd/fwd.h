@@ -25,6 +25,7 @@ struct routes;
 /** Ethernet header and one VLAN tag: what the kernel grants a frame over the MTU (is_skb_forwardable(), net/core/dev.c). */
 #define FWD_MTU_OVERHEAD (PKT_ETH_LEN + PKT_VLAN_LEN)
 
+/** As decisions and delivery read it: one cache line, of which many thousands are in use. */
 struct fwd_vnic {
 	const struct kind *kind; /**< NULL: no vnic has this id */
 	const struct fwd_port *port; /**< NULL: veth */
@@ -35,18 +36,22 @@ struct fwd_vnic {
 	uint8_t mode; /**< enum vnic_mode */
 	uint8_t spoofcheck; /**< enum spoofcheck */
 	uint32_t flags; /**< VNIC_F_… */
-	bool up; /**< administratively */
-	bool carrier; /**< the port's link; veth: both ends up */
-	bool nodst;
-	bool needs_hits; /**< its kind looks at hits of frames that it sent */
-	bool arp_off; /**< ipvlan: its owner never asks; else its ARP and ND are answered here */
-	bool strict; /**< ipvlan: frames with another source MAC than the port's are dropped */
-	bool learns; /**< ipvlan: main is told of source addresses that nobody has */
-	bool dhcp; /**< ipvlan: DHCP replies are matched to who asked */
-	bool macnat; /**< ipvlan: its owner has a MAC of its own, exchanged for the port's */
+	bool up : 1; /**< administratively */
+	bool carrier : 1; /**< the port's link; veth: both ends up */
+	bool nodst : 1;
+	bool needs_hits : 1; /**< its kind looks at hits of frames that it sent */
+	bool arp_off : 1; /**< ipvlan: its owner never asks; else its ARP and ND are answered here */
+	bool strict : 1; /**< ipvlan: frames with another source MAC than the port's are dropped */
+	bool learns : 1; /**< ipvlan: main is told of source addresses that nobody has */
+	bool dhcp : 1; /**< ipvlan: DHCP replies are matched to who asked */
+	bool macnat : 1; /**< ipvlan: its owner has a MAC of its own, exchanged for the port's */
 	uint64_t owner_mac; /**< macnat: that MAC; 0: not seen yet */
 	struct endpoint *endpoint; /**< opaque here */
 };
+
+/** A snapshot's are aligned so, too. */
+#define FWD_VNIC_LEN 64
+_Static_assert(sizeof(struct fwd_vnic) == FWD_VNIC_LEN, "a vnic is one cache line");
 
 /** The vnics that hear a group, sorted by mode: bridge, vepa, private, passthru. */
 struct flood_list {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "fwd/kind.h"
 #include "fwd/ip_table.h"
@@ -18,10 +19,13 @@ static int allocate(struct snapshot *s, size_t n_ports, const struct vnic_in *vn
 			top = vnics[i].vnic.id + 1u;
 	s->n_vnics = top;
 	s->n_ports = (uint32_t)n_ports;
-	s->vnics = calloc(top + 1, sizeof(*s->vnics));
+	s->vnics = aligned_alloc(FWD_VNIC_LEN, (top + 1) * sizeof(*s->vnics));
 	s->ports = calloc(n_ports + 1, sizeof(*s->ports));
 	s->lists = calloc(n_ports + 1, sizeof(*s->lists));
-	return s->vnics == NULL || s->ports == NULL || s->lists == NULL ? -ENOMEM : 0;
+	if (s->vnics == NULL || s->ports == NULL || s->lists == NULL)
+		return -ENOMEM;
+	memset(s->vnics, 0, (top + 1) * sizeof(*s->vnics));
+	return 0;
 }
 
 static void place_vnics(struct snapshot *s, const struct vnic_in *vnics, size_t n_vnics)
