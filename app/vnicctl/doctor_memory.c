@@ -15,6 +15,9 @@
 #define MAX_SIZES 8
 /** mbuf header, mempool's object header, and their padding. */
 #define MBUF_EXTRA 256
+/** Wide mbufs, for what TAPs receive: as in lib/endpoint/pools.c. */
+#define WIDE_SIZE 16384
+#define MAX_WIDE  1024
 /** EAL's own, tables, workers. */
 #define OTHER_MIB 128
 
@@ -92,8 +95,27 @@ static size_t find_sizes(const struct doctor *d, struct pages *sizes)
 	return n;
 }
 
+static void find_tap(struct doctor *d, const struct place *p, void *arg)
+{
+	bool *found = arg;
+
+	(void)d;
+	*found |= p->ep->type == ENDPOINT_TAP;
+}
+
+/* The pool that the first TAP makes beside the one of @p n ordinary mbufs. */
+static uint64_t wide_bytes(struct doctor *d, uint64_t n, uint64_t size)
+{
+	bool has_tap = false;
+
+	each_endpoint(d, find_tap, &has_tap);
+	if (!has_tap || size >= WIDE_SIZE)
+		return 0;
+	return (n / 16 < MAX_WIDE ? n / 16 : MAX_WIDE) * (WIDE_SIZE + MBUF_EXTRA);
+}
+
 /* Near what lib/ctl/control.c would ask for; the number of workers is a guess without -l. */
-static uint64_t needed_mib(const struct doctor *d)
+static uint64_t needed_mib(struct doctor *d)
 {
 	unsigned int workers = d->has_lcores ? cpus_count(&d->lcores) - 1 : 1;
 	uint64_t n, size = 2176;
@@ -106,7 +128,7 @@ static uint64_t needed_mib(const struct doctor *d)
 		if (d->conf->global.mbufs != 0)
 			n = d->conf->global.mbufs;
 	}
-	return OTHER_MIB + n * (size + MBUF_EXTRA) / MIB;
+	return OTHER_MIB + (n * (size + MBUF_EXTRA) + wide_bytes(d, n, size)) / MIB;
 }
 
 static void tell_too_few(struct doctor *d, enum level level, const struct pages *p, uint64_t need,

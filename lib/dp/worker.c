@@ -280,7 +280,23 @@ static bool poll_source(struct worker *w, const struct source *src)
 	return true;
 }
 
-static void poll_waiting(struct worker *w)
+/* Those that had frames just now, backwards, for some leave. */
+static void poll_warm(struct worker *w)
+{
+	struct warm *warm = &w->warm;
+
+	if (unlikely(warm->generation != w->snapshot->generation))
+		warm_reset(warm, w->snapshot->generation);
+	for (uint32_t i = warm->n; i-- > 0;) {
+		struct source src;
+		bool has_frames = snapshot_source(w->snapshot, warm->sources[i].event, &src) &&
+				  poll_source(w, &src);
+
+		warm_learn(warm, i, has_frames, w->cycles.worked);
+	}
+}
+
+static void poll_events(struct worker *w)
 {
 	struct epoll_event events[WORKER_EVENTS];
 	int n = epoll_wait(w->epoll, events, WORKER_EVENTS, 0);
@@ -290,9 +306,17 @@ static void poll_waiting(struct worker *w)
 	for (int i = 0; i < n; i++) {
 		struct source src;
 
-		if (snapshot_source(w->snapshot, events[i].data.u64, &src))
-			poll_source(w, &src);
+		if (snapshot_source(w->snapshot, events[i].data.u64, &src) && poll_source(w, &src))
+			warm_add(&w->warm, events[i].data.u64);
 	}
+}
+
+static void poll_waiting(struct worker *w)
+{
+	poll_warm(w);
+	if (warm_asks_epoll(&w->warm, w->cycles.worked, w->cycles.turn,
+			    WARM_PERIOD_US * w->idle.tsc_per_us))
+		poll_events(w);
 }
 
 /* Ports count as busy always: a NIC's ring that overflows loses frames, a guest waits. */
@@ -374,6 +398,7 @@ void worker_sleep(struct worker *w, uint32_t us)
 
 	w->snapshot = NULL;
 	w->attention.all = true;
+	warm_reset(&w->warm, 0);
 	idle_sleep(&w->idle, w->epoll, us);
 	cycles_slept(&w->cycles, from);
 }

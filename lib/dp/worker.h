@@ -20,6 +20,7 @@
 #include "dp/neighbour_queue.h"
 #include "dp/stats.h"
 #include "dp/tx.h"
+#include "dp/warm.h"
 #include "fwd/kind.h"
 #include "fwd/snapshot.h"
 
@@ -43,7 +44,8 @@ struct worker {
 	int epoll; /**< descriptors of waiting sources; main adds and removes */
 	const struct capture_set *captures; /**< main: rw (release), worker: ro (acquire) */
 	struct idle idle;
-	struct attention attention;
+	struct attention attention; /**< of polled sources */
+	struct warm warm; /**< of waiting ones */
 	struct cycles cycles; /**< its counts: any thread, cycles_read() */
 	uint32_t slow_copies; /**< left in this turn */
 	struct burst burst;

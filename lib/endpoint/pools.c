@@ -19,6 +19,12 @@
 #define WIDE_SIZE 16384
 #define MAX_WIDE  1024
 
+/*
+ * A worker's cache of them holds this part of the pool: more than a burst of super-frames takes and gives back.
+ * With less, each burst goes through the whole pool in turn, none of which is in the core's cache then.
+ */
+#define WIDE_CACHES 16
+
 /* Pools of single devices, open and retired; a few more than there can be ethdevs. */
 #define MAX_OWN_POOLS 64
 
@@ -60,13 +66,13 @@ static unsigned int cache_size(uint32_t n)
 	return RTE_MIN(n / 64, (uint32_t)RTE_MEMPOOL_CACHE_MAX_SIZE);
 }
 
-static struct rte_mempool *create_sized(const char *name, uint32_t n, uint32_t room, int socket,
-					struct err *err)
+static struct rte_mempool *create_sized(const char *name, uint32_t n, unsigned int cache,
+					uint32_t room, int socket, struct err *err)
 {
 	uint32_t elt = (uint32_t)sizeof(struct rte_mbuf) + room;
 	uint64_t bytes = (uint64_t)n * rte_mempool_calc_obj_size(elt, 0, NULL);
 	struct rte_mempool *pool =
-		rte_pktmbuf_pool_create(name, n, cache_size(n), 0, (uint16_t)room, socket);
+		rte_pktmbuf_pool_create(name, n, cache, 0, (uint16_t)room, socket);
 
 	if (pool == NULL)
 		err_set(err, rte_errno == 0 ? ENOMEM : rte_errno,
@@ -79,7 +85,8 @@ static struct rte_mempool *create_sized(const char *name, uint32_t n, uint32_t r
 
 static struct rte_mempool *create(const char *name, uint32_t n, int socket, struct err *err)
 {
-	return create_sized(name, n, RTE_MIN(conf.mbuf_size, (uint32_t)UINT16_MAX), socket, err);
+	return create_sized(name, n, cache_size(n), RTE_MIN(conf.mbuf_size, (uint32_t)UINT16_MAX),
+			    socket, err);
 }
 
 struct rte_mempool *pool_get(int socket, struct err *err)
@@ -98,13 +105,14 @@ struct rte_mempool *pool_get_wide(int socket)
 {
 	char name[RTE_MEMPOOL_NAMESIZE];
 	struct err ignored = {0};
+	uint32_t n;
 
 	socket = pool_socket(socket);
 	if (wide_pools[socket] == NULL && conf.mbuf_size < WIDE_SIZE) {
 		snprintf(name, sizeof(name), "vnic_wide_%d", socket);
+		n = RTE_MIN(conf.n_mbufs / 16, (uint32_t)MAX_WIDE);
 		wide_pools[socket] =
-			create_sized(name, RTE_MIN(conf.n_mbufs / 16, (uint32_t)MAX_WIDE),
-				     WIDE_SIZE, socket, &ignored);
+			create_sized(name, n, n / WIDE_CACHES, WIDE_SIZE, socket, &ignored);
 	}
 	return wide_pools[socket];
 }

@@ -17,10 +17,10 @@
 #define TCP_CWR	     0x80
 
 /*
- * Frames are handed on before more than this has been read: what is written while it still stands in the
- * core's cache costs half, and a burst of 32 super-frames is 2 MiB.
+ * Once this much has been read it is handed on: what is written while it still stands in the core's cache costs half,
+ * and a burst of 32 super-frames is 2 MiB. So a super-frame goes alone, and jumbo frames by the half dozen.
  */
-#define BURST_BYTES 131072
+#define BURST_BYTES 49152
 #define MAX_EAGER   5 /* 1 << 5 frames a call */
 #define LONELY	    8 /* calls with one frame each before a second one is looked for */
 
@@ -182,7 +182,8 @@ uint16_t tap_rx(struct endpoint *ep, uint16_t queue, struct rte_mbuf **m, uint16
 		m[got++] = q->chain[0];
 		bytes += (uint32_t)r;
 	}
-	if (dry || got == 1 << q->eager)
+	/* A first read that finds nothing tells only that the worker asked on its own. */
+	if (got > 0 && (dry || got == 1 << q->eager))
 		learn(q, dry);
 	end_chain(q);
 	return got;

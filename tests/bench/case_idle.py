@@ -74,7 +74,9 @@ def beside_guests(lab):
 
 def case(name, title, beside):
     return measure.Case(name, title, lambda lab: [beside(lab), alone(lab)],
-                        [measure.ratio("the same pair alone", at_least=0.9)])
+                        [measure.ratio("the same pair alone", at_least=0.9),
+                         measure.stages_ratio("the same pair alone", at_least=0.9)],
+                        side_by_side=True)
 
 
 CASES = [

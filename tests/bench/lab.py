@@ -98,6 +98,13 @@ class Program:
             return match
         return eventually(found, f"{self.name} says {pattern!r}", limit)
 
+    def pause(self):
+        """It has no core from now on, and keeps all else."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        self.process.send_signal(signal.SIGCONT)
+
     def say(self, line):
         """Writes a line to its stdin."""
         self.process.stdin.write(line.encode() + b"\n")
@@ -123,6 +130,7 @@ class Lab:
         self.pages = pages
         self.control = control  # the core of main threads, and of everybody who isn't measured
         self.workers = tuple(workers)  # the core that is measured
+        self.running = []  # programs, in the order they were started
         self._stack = contextlib.ExitStack()
         self._number = 0
 
@@ -208,9 +216,11 @@ class Lab:
     def program(self, name, command, prefix=None, **how):
         """A running Program; @prefix: of its EAL files, which go with it."""
         p = Program(self, name, [str(w) for w in command], **how)
+        self.running.append(p)
         try:
             yield p
         finally:
+            self.running.remove(p)
             p.stop()
             if prefix:
                 shutil.rmtree(f"/var/run/dpdk/{prefix}", ignore_errors=True)

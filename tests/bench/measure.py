@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Samples, turns and goals: who was how fast, beside whom. Knows nothing of what is measured."""
 
+import contextlib
 import dataclasses
 import statistics
 import time
@@ -56,6 +57,7 @@ class Case:
     less_is_better: bool = False
     seconds: float = 1.0
     turns: int = 0  # 0: as many as the command line says
+    side_by_side: bool = False  # all stay started from the first turn to the last, one runs at a time
 
 
 class Result:
@@ -110,6 +112,13 @@ def cycles_over_of(results, a, b):
     return statistics.median(values) if values else None
 
 
+def stages_ratio_of(results, a, b):
+    """Median over turns of the cycles of b's stages by a's: bursts without frames, and interruptions, aside."""
+    values = [sum(y.values()) / sum(x.values()) for x, y in _pairs(results, a, b, "stages")
+              if sum(x.values()) and sum(y.values())]
+    return statistics.median(values) if values else None
+
+
 OURS = "dpdk-vnic"
 
 
@@ -119,6 +128,12 @@ def ratio(peer, at_least=None, at_most=None, ours=OURS):
     limit = at_least if least else at_most
     return Goal(f"{'≥' if least else '≤'} {limit:g} × {peer}",
                 lambda results: ratio_of(results, ours, peer), limit, least)
+
+
+def stages_ratio(peer, at_least, ours=OURS):
+    """Goal: @peer's cycles a frame in all stages, as a multiple of ours."""
+    return Goal(f"≥ {at_least:g} × {peer}, by cycles in stages",
+                lambda results: stages_ratio_of(results, ours, peer), at_least, True)
 
 
 def cycles_over(peer, at_most, ours=OURS):
@@ -175,8 +190,63 @@ class Counter:
                       stages=self.stages() if self.stages else None)
 
 
+@contextlib.contextmanager
+def _resumed(programs):
+    for p in programs:
+        p.resume()
+    try:
+        yield
+    finally:
+        for p in programs:
+            p.pause()
+
+
+@contextlib.contextmanager
+def _standing_by(lab, contestant):
+    """Opened once, and held but for the samples; yields what takes one."""
+    others = list(lab.running)
+    with contestant.open(lab) as sample:
+        own = [p for p in lab.running if p not in others]
+
+        def one(seconds):
+            with _resumed(own):
+                return sample(seconds)
+        with contextlib.ExitStack() as stack:
+            for p in own:
+                p.pause()
+                stack.callback(p.resume)  # who stands still doesn't end either
+            yield one
+
+
+def _run_side_by_side(lab, case, turns, say):
+    """
+    Samples of all contestants within seconds of each other: what differs between two starts
+    (where memory lies, who else came to the machine meanwhile) is the same for all turns.
+    """
+    contestants = case.contestants(lab)
+    results = [Result(c.name) for c in contestants]
+    with contextlib.ExitStack() as stack:
+        samples = []
+        try:
+            lab.ensure_pages()
+            for c, result in zip(contestants, results):
+                samples.append(stack.enter_context(_standing_by(lab, c)))
+            for turn in range(turns):
+                for sample, result in zip(samples, results):
+                    result.samples.append(sample(case.seconds))
+                    say(case, turn, result)
+        except (lab_module.Missing, lab_module.Broken) as why:
+            for result in results:
+                result.missing = str(why)
+                result.samples.clear()
+            say(case, 0, result)
+    return results
+
+
 def run_case(lab, case, turns, say):
     """A B A B …: every contestant once a turn, so that what disturbs the machine disturbs all."""
+    if case.side_by_side:
+        return _run_side_by_side(lab, case, turns, say)
     contestants = case.contestants(lab)
     results = [Result(c.name) for c in contestants]
     for turn in range(turns):

@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/if.h>
-#include <linux/if_packet.h>
 #include <linux/if_tun.h>
 #include <linux/virtio_net.h>
 #include <sched.h>
@@ -28,11 +27,10 @@
 
 #include "endpoint/csum_field.h"
 #include "endpoint/endpoint.h"
+#include "tap_sender.h"
 
-#define ROUNDS	  400
-#define BURST	  32
-#define MAX_FRAME (65536 + 256)
-#define HEADERS	  54 /* Ethernet, IPv4, TCP */
+#define ROUNDS 400
+#define BURST  32
 
 static struct endpoint *eps[2];
 static int fds[2], senders[2]; /* senders: to the netdevs of eps[0] and fds[0] */
@@ -92,54 +90,6 @@ static int open_bare(const char *name)
 	return fd;
 }
 
-/* A packet socket that the netdev sends for; frames then wait at its queue's descriptor. */
-static int open_sender(const char *name)
-{
-	struct sockaddr_ll to = {.sll_family = AF_PACKET};
-	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0), one = 1, room = 1 << 26;
-	struct ifreq ifr = {0};
-
-	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
-	if (ioctl(fd, SIOCGIFINDEX, &ifr) != 0)
-		fail(name);
-	to.sll_ifindex = ifr.ifr_ifindex;
-	if (setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &one, sizeof(one)) != 0 ||
-	    setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room)) != 0 ||
-	    bind(fd, (struct sockaddr *)&to, sizeof(to)) != 0)
-		fail(name);
-	return fd;
-}
-
-/* A TCP segment, or a super-frame of them, of @p len bytes behind its header; how many in all. */
-static size_t make(char *b, size_t len)
-{
-	struct virtio_net_hdr *h = (struct virtio_net_hdr *)b;
-	uint8_t *f = (uint8_t *)b + sizeof(*h);
-
-	memset(b, 0, sizeof(*h) + len);
-	memcpy(f, "\x02\0\0\0\0\1\x02\0\0\0\0\2\x08\0\x45", 15);
-	f[16] = (uint8_t)((len - 14) >> 8);
-	f[17] = (uint8_t)(len - 14);
-	f[22] = 64;
-	f[23] = 6;
-	f[46] = 0x50;
-	if (len > 1514)
-		*h = (struct virtio_net_hdr){.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
-					     .gso_type = VIRTIO_NET_HDR_GSO_TCPV4,
-					     .hdr_len = HEADERS,
-					     .gso_size = 1460,
-					     .csum_start = 34,
-					     .csum_offset = 16};
-	return sizeof(*h) + len;
-}
-
-static void offer(int fd, const char *b, size_t len, int n)
-{
-	for (int i = 0; i < n; i++)
-		if (send(fd, b, len, 0) != (ssize_t)len)
-			fail("send");
-}
-
 static uint64_t ours(int n)
 {
 	struct rte_mbuf *m[BURST];
@@ -157,7 +107,7 @@ static uint64_t ours(int n)
 
 static uint64_t bare(int n)
 {
-	static char frame[MAX_FRAME];
+	static char frame[SENDER_MAX_FRAME];
 	uint64_t begin = rte_rdtsc();
 
 	for (; n > 0; n--) {
@@ -169,23 +119,15 @@ static uint64_t bare(int n)
 	return rte_rdtsc() - begin;
 }
 
-static int compare(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 static double median(uint64_t (*move)(int n), int sender, const char *b, size_t len, int n)
 {
 	static uint64_t rounds[ROUNDS];
 
 	for (int i = 0; i < ROUNDS; i++) {
-		offer(sender, b, len, n);
+		sender_offer(sender, b, len, n);
 		rounds[i] = move(n);
 	}
-	qsort(rounds, ROUNDS, sizeof(*rounds), compare);
-	return (double)rounds[ROUNDS / 2] / n;
+	return (double)sender_median(rounds, ROUNDS) / n;
 }
 
 static void start(void)
@@ -210,20 +152,20 @@ static void start(void)
 		eps[i] = open_endpoint(i == 0 ? "ours0" : "ours1");
 		fds[i] = open_bare(i == 0 ? "bare0" : "bare1");
 	}
-	senders[0] = open_sender("ours0");
-	senders[1] = open_sender("bare0");
+	senders[0] = sender_open("ours0");
+	senders[1] = sender_open("bare0");
 }
 
 int main(void)
 {
-	static const size_t lens[] = {60, 1514, 9014, HEADERS + 44 * 1460};
-	static char b[MAX_FRAME];
+	static const size_t lens[] = {60, 1514, 9014, SENDER_HEADERS + 44 * 1460};
+	static char b[SENDER_MAX_FRAME];
 
 	start();
 	printf("%8s %8s %10s %10s\n", "bytes", "waiting", "ours", "bare");
 	for (size_t i = 0; i < RTE_DIM(lens); i++) {
 		for (int n = 1; n <= BURST; n *= BURST) {
-			size_t len = make(b, lens[i]);
+			size_t len = sender_make(b, lens[i]);
 			double mine = median(ours, senders[0], b, len, n);
 
 			printf("%8zu %8d %10.0f %10.0f\n", lens[i], n, mine,

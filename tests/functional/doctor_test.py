@@ -4,6 +4,7 @@
 
 import json
 import os
+import re
 import resource
 import shutil
 import subprocess
@@ -177,6 +178,25 @@ def test_hugepages():
     with Machine() as m:
         m.put("sys/devices/system/node/node0/hugepages/hugepages-2048kB/nr_hugepages", "0\n")
         expect(m, "warning", "hugepages", ["node 0", NIC], "node/node0/hugepages")
+
+
+def needed_mib(ini):
+    """What the doctor thinks a forwarder on @ini needs, hugepages being few."""
+    with Machine(ini) as m:
+        m.put(f"{HUGE}/free_hugepages", "20\n")
+        _, report = m.report()
+        return next(int(n) for f in report["findings"]
+                    for n in re.findall(r"about (\d+) MiB needed", f["text"]))
+
+
+def test_memory_of_taps():
+    """The first TAP takes a pool of wide mbufs; more TAPs share it."""
+    none = re.sub("= tap:.*", "= none", INI)
+    one = none.replace("endpoint = none", "endpoint = tap:one", 1)
+    taptest.equal(needed_mib(one) - needed_mib(none) in (16, 17), True, "16 MiB of wide mbufs")
+    taptest.equal(needed_mib(INI), needed_mib(one), "for all TAPs")
+    wide = "[global]\nmbuf-size = 20000\n"
+    taptest.equal(needed_mib(wide + one), needed_mib(wide + none), "ordinary ones are wide")
 
 
 def test_pci_device():
