@@ -24,8 +24,8 @@
 /* Keys of a line on average, at most: then one line in 50 has more than fit. */
 #define MEAN_FILL 4
 
-/* So many lines stay in the core's first cache: asking for them ahead costs more than it saves. */
-#define SMALL_BITS 7
+/* So many lines stay in the core's caches: asking for them ahead costs more than it saves. */
+#define SMALL_BITS 8
 
 /* As many slots as every machine that DPDK runs on compares at once. */
 typedef uint64_t slots_t __attribute__((vector_size(16)));
