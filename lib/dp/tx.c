@@ -194,12 +194,6 @@ void tx_flush(struct tx *tx)
 	tx->n_outlets = 0;
 }
 
-void tx_put_batch(struct tx *tx, uint32_t receiver, struct endpoint *ep, const struct tx_batch *b)
-{
-	for (uint16_t i = 0; i < b->n; i++)
-		tx_put(tx, receiver, ep, b->m[i], b->len[i]);
-}
-
 /* Most receivers' egresses are alike, so their frames are looked at once. */
 static bool needs_work(struct tx_batch *b, uint32_t caps)
 {

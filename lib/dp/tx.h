@@ -107,7 +107,12 @@ static inline void tx_batch_add(struct tx_batch *b, struct rte_mbuf *m, uint32_t
 }
 
 /** tx_put() of all of @p b, with a reference to each. */
-void tx_put_batch(struct tx *tx, uint32_t receiver, struct endpoint *ep, const struct tx_batch *b);
+static inline void tx_put_batch(struct tx *tx, uint32_t receiver, struct endpoint *ep,
+				const struct tx_batch *b)
+{
+	for (uint16_t i = 0; i < b->n; i++)
+		tx_put(tx, receiver, ep, b->m[i], b->len[i]);
+}
 
 /**
  * The same, but without an outlet where the order allows it: they are sent at once. All mbufs of
