@@ -43,10 +43,11 @@ static double round_of(int sender, const char *b, size_t len, int n, unsigned in
 	static uint64_t rounds[ROUNDS];
 
 	for (int i = 0; i < ROUNDS; i++) {
-		uint64_t before = delivered(), begin;
+		uint64_t before, begin;
 		int turns = 0;
 
 		rig_turn(&rig, pause);
+		before = delivered();
 		sender_offer(sender, b, len, n);
 		begin = rte_rdtsc();
 		while (delivered() < before + (uint64_t)n && turns++ < PATIENCE)
