@@ -214,5 +214,35 @@ def test_l3_host_routes():
             lab.reaches(a, "2001:db8:ffff::7")
 
 
+def test_l3s_through_host():
+    """l3s behind the host's own hooks: its firewall sees and stops what it would of the kernel's l3s."""
+    forwarder.need()
+    lab.need("nft")
+    with lab.machines("a", "b", "host", "outside") as (a, b, host, outside):
+        ini = (lab.port(outside, host, name="eth0", device="w0")
+               + lab.port(host, name="inner", device="inner0", address="10.9.0.2/24",
+                          routes="default via 10.9.0.1", **{"proxy-arp": "on"})
+               + vnic("a", a, "inner", mode="l3s", address="10.9.0.10/32")
+               + vnic("b", b, "inner", mode="l3s", address="10.9.0.11/32"))
+        with forwarder.Forwarder(ini):
+            host.sysctl("ipv4/ip_forward", 1)
+            up(host, "lower", "10.1.0.1/24")
+            up(host, "inner0", "10.9.0.1/24")
+            up(outside, "w0", "10.1.0.254/24")
+            outside.ip("route add 10.9.0.0/24 via 10.1.0.1")
+            for n, ns in (("a", a), ("b", b)):
+                ns.ip(f"route add default dev {n}0")
+            lab.reaches(a, "10.1.0.254")
+            lab.reaches(outside, "10.9.0.11")
+            host.run("nft", "add table ip f; add chain ip f fw { type filter hook forward "
+                     "priority 0; }; add rule ip f fw ip saddr 10.9.0.10 counter drop")
+            lab.does_not_reach(a, "10.1.0.254")
+            lab.reaches(b, "10.1.0.254")
+            taptest.check("packets 0 " not in host.run("nft", "list", "ruleset"),
+                          "the rule counted nothing")
+            # Siblings are none of its business, as with the kernel's.
+            lab.reaches(a, "10.9.0.11")
+
+
 if __name__ == "__main__":
     taptest.main()
