@@ -67,54 +67,68 @@ PARSER(parse_address)
 	return rc != 0 ? rc : need(params, "dev", "'dev NAME'", err);
 }
 
-/** PREFIX [via ADDRESS] dev NAME */
-PARSER(parse_route)
+/** A word and the value behind it. */
+struct clause {
+	const char *word;
+	const char *param; /**< the parameter that the value goes to; NULL: none */
+	const char *only; /**< no param: what the value must be */
+};
+
+static int take_clause(struct words *w, const struct clause *c, json_t *params, struct err *err)
+{
+	if (c->param != NULL)
+		return take_value(w, c->word, c->param, params, err);
+	return take_if(w, c->only) ? 0
+				   : err_set(err, EINVAL, "%s can only be %s", c->word, c->only);
+}
+
+/* Clauses in any order, and one bare word: `dst`, which @p what is. */
+static int parse_clauses(int argc, char **argv, const struct clause *clauses, const char *what,
+			 json_t *params, struct err *err)
 {
 	struct words w = {argc, argv};
 	int rc = 0;
 
-	(void)o;
 	while (w.n > 0 && rc == 0) {
-		if (take_if(&w, "dev"))
-			rc = take_value(&w, "dev", "dev", params, err);
-		else if (take_if(&w, "via"))
-			rc = take_value(&w, "via", "via", params, err);
+		const struct clause *c = clauses;
+
+		while (c->word != NULL && !take_if(&w, c->word))
+			c++;
+		if (c->word != NULL)
+			rc = take_clause(&w, c, params, err);
 		else if (w.next[0][0] == '-' || json_object_get(params, "dst") != NULL)
 			rc = unexpected_word(w.next[0], err);
 		else
 			rc = put_text(params, "dst", take_word(&w), err);
 	}
 	if (rc == 0)
-		rc = need(params, "dst", "a PREFIX", err);
+		rc = need(params, "dst", what, err);
 	return rc != 0 ? rc : need(params, "dev", "'dev PORT'", err);
+}
+
+/** PREFIX [via ADDRESS] dev NAME */
+PARSER(parse_route)
+{
+	static const struct clause clauses[] = {
+		{"dev", "dev", NULL},
+		{"via", "via", NULL},
+		{NULL, NULL, NULL},
+	};
+
+	(void)o;
+	return parse_clauses(argc, argv, clauses, "a PREFIX", params, err);
 }
 
 /** [to] ADDRESS [lladdr MAC] [nud permanent] dev PORT */
 PARSER(parse_neigh)
 {
-	struct words w = {argc, argv};
-	int rc = 0;
+	static const struct clause clauses[] = {
+		{"dev", "dev", NULL}, {"lladdr", "lladdr", NULL}, {"nud", NULL, "permanent"},
+		{"to", "dst", NULL},  {NULL, NULL, NULL},
+	};
 
 	(void)o;
-	while (w.n > 0 && rc == 0) {
-		if (take_if(&w, "dev"))
-			rc = take_value(&w, "dev", "dev", params, err);
-		else if (take_if(&w, "lladdr"))
-			rc = take_value(&w, "lladdr", "lladdr", params, err);
-		else if (take_if(&w, "nud"))
-			rc = take_if(&w, "permanent")
-				     ? 0
-				     : err_set(err, EINVAL, "nud can only be permanent");
-		else if (take_if(&w, "to"))
-			rc = take_value(&w, "to", "dst", params, err);
-		else if (w.next[0][0] == '-' || json_object_get(params, "dst") != NULL)
-			rc = unexpected_word(w.next[0], err);
-		else
-			rc = put_text(params, "dst", take_word(&w), err);
-	}
-	if (rc == 0)
-		rc = need(params, "dst", "an address", err);
-	return rc != 0 ? rc : need(params, "dev", "'dev PORT'", err);
+	return parse_clauses(argc, argv, clauses, "an address", params, err);
 }
 
 PARSER(parse_neigh_add)

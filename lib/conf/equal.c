@@ -26,17 +26,12 @@ static bool macs_equal(const uint64_t *a, size_t n_a, const uint64_t *b, size_t 
 	return n_a == n_b && (n_a == 0 || memcmp(a, b, n_a * sizeof(*a)) == 0);
 }
 
-static bool prefix_equal(const struct ip_prefix *a, const struct ip_prefix *b)
-{
-	return a->len == b->len && ip_addr_cmp(&a->addr, &b->addr) == 0;
-}
-
 static bool prefixes_equal(const struct port_conf *a, const struct port_conf *b)
 {
 	if (a->n_addresses != b->n_addresses)
 		return false;
 	for (size_t i = 0; i < a->n_addresses; i++)
-		if (!prefix_equal(&a->addresses[i], &b->addresses[i]))
+		if (!ip_prefix_equal(&a->addresses[i], &b->addresses[i]))
 			return false;
 	return true;
 }
@@ -46,7 +41,7 @@ static bool routes_equal(const struct port_conf *a, const struct port_conf *b)
 	if (a->n_routes != b->n_routes)
 		return false;
 	for (size_t i = 0; i < a->n_routes; i++)
-		if (!prefix_equal(&a->routes[i].dst, &b->routes[i].dst) ||
+		if (!ip_prefix_equal(&a->routes[i].dst, &b->routes[i].dst) ||
 		    ip_addr_cmp(&a->routes[i].via, &b->routes[i].via) != 0)
 			return false;
 	return true;

@@ -46,6 +46,22 @@ int command_show_params(const json_t *params, const struct conf *c, bool ports_o
 	return conf_vnic(c, *dev) != NULL ? 0 : command_no_device(*dev, err);
 }
 
+json_t *command_show_ports(const json_t *params, void *arg,
+			   void (*append)(json_t *out, const struct port_rt *p), struct err *err)
+{
+	const struct runtime *rt = command_runtime(arg);
+	const char *dev = NULL;
+	json_t *out;
+
+	if (command_show_params(params, rt->conf, true, &dev, err) != 0)
+		return NULL;
+	out = json_array();
+	for (size_t i = 0; i < rt->conf->n_ports; i++)
+		if (dev == NULL || strcmp(dev, rt->conf->ports[i].name) == 0)
+			append(out, rt->ports[i]);
+	return out;
+}
+
 /* A port's addresses as ranges, which vnics' are already. */
 static struct ip_range *list_of(struct arena *a, const struct conf *c, const char *dev, size_t *n)
 {

@@ -31,4 +31,8 @@ int command_no_device(const char *dev, struct err *err);
 int command_show_params(const json_t *params, const struct conf *c, bool ports_only,
 			const char **dev, struct err *err);
 
+/** A list to which @p append adds what is told of a port: all ports, or the one that is `dev`. NULL with @p err. */
+json_t *command_show_ports(const json_t *params, void *arg,
+			   void (*append)(json_t *out, const struct port_rt *p), struct err *err);
+
 #endif /* CTL_COMMANDS_IP_H */

@@ -59,17 +59,7 @@ static void append_port(json_t *out, const struct port_rt *p)
 
 json_t *command_neigh_show(const json_t *params, void *arg, struct err *err)
 {
-	const struct runtime *rt = command_runtime(arg);
-	const char *dev = NULL;
-	json_t *out;
-
-	if (command_show_params(params, rt->conf, true, &dev, err) != 0)
-		return NULL;
-	out = json_array();
-	for (size_t i = 0; i < rt->conf->n_ports; i++)
-		if (dev == NULL || strcmp(dev, rt->conf->ports[i].name) == 0)
-			append_port(out, rt->ports[i]);
-	return out;
+	return command_show_ports(params, arg, append_port, err);
 }
 
 /* ---- changing ---- */

@@ -68,25 +68,10 @@ static void append_port(json_t *out, const struct port_rt *p)
 
 json_t *command_route_show(const json_t *params, void *arg, struct err *err)
 {
-	const struct runtime *rt = command_runtime(arg);
-	const char *dev = NULL;
-	json_t *out;
-
-	if (command_show_params(params, rt->conf, true, &dev, err) != 0)
-		return NULL;
-	out = json_array();
-	for (size_t i = 0; i < rt->conf->n_ports; i++)
-		if (dev == NULL || strcmp(dev, rt->conf->ports[i].name) == 0)
-			append_port(out, rt->ports[i]);
-	return out;
+	return command_show_ports(params, arg, append_port, err);
 }
 
 /* ---- adding and deleting ---- */
-
-static bool same_prefix(const struct ip_prefix *a, const struct ip_prefix *b)
-{
-	return a->len == b->len && ip_addr_cmp(&a->addr, &b->addr) == 0;
-}
 
 /* What is asked for: `dst` on the port `dev`, and `via`, or on the link. */
 struct route_params {
@@ -133,7 +118,7 @@ static int read_route(const json_t *params, const struct conf *c, struct arena *
 /* Who deletes without a gateway means the one route to there, whatever its way, as `ip` does. */
 static bool is_meant(const struct ip_route *x, const struct route_params *r, bool adding)
 {
-	if (!same_prefix(&x->dst, &r->route.dst))
+	if (!ip_prefix_equal(&x->dst, &r->route.dst))
 		return false;
 	return adding || r->via == NULL || ip_addr_cmp(&x->via, &r->route.via) == 0;
 }

@@ -77,29 +77,6 @@ void l3_free(struct port_rt *p)
 
 /* ---- routes and own addresses ---- */
 
-/* RFC 4291, appendix A: the address that everybody expects a port with this MAC to have. */
-static struct ip_prefix link_local(uint64_t mac)
-{
-	struct ip_prefix p = {.addr = {.family = 6}, .len = 64};
-	uint8_t m[6];
-
-	mac_store(m, mac);
-	p.addr.b[0] = 0xfe;
-	p.addr.b[1] = 0x80;
-	p.addr.b[8] = m[0] ^ 2;
-	p.addr.b[9] = m[1];
-	p.addr.b[10] = m[2];
-	p.addr.b[11] = 0xff;
-	p.addr.b[12] = 0xfe;
-	memcpy(&p.addr.b[13], &m[3], 3);
-	return p;
-}
-
-static bool is_link_local(const struct ip_addr *a)
-{
-	return a->family == 6 && a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80;
-}
-
 /* What is configured, what the host's netdev has, and a link-local address in any case. */
 static size_t gather_own(const struct port_rt *p, struct ip_prefix **out)
 {
@@ -120,9 +97,9 @@ static size_t gather_own(const struct port_rt *p, struct ip_prefix **out)
 		list[n++] = (struct ip_prefix){*a, a->family == 6 ? 128 : 32};
 	}
 	for (size_t i = 0; i < n; i++)
-		has_link_local |= is_link_local(&list[i].addr);
+		has_link_local |= ip_addr_is_link_local(&list[i].addr);
 	if (!has_link_local)
-		list[n++] = link_local(p->mac);
+		list[n++] = (struct ip_prefix){ip_link_local(p->mac), 64};
 	return n;
 }
 

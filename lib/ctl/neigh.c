@@ -321,24 +321,6 @@ void neigh_learn(struct neigh_table *t, const struct nd *m, uint64_t now)
 
 /* ---- the port ------------------------------------------------------------- */
 
-static bool is_link_local(const struct ip_addr *a)
-{
-	return a->family == 6 && a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80;
-}
-
-/* fe80:: and the modified EUI-64 (RFC 4291, appendix A; Linux: addrconf_ifid_eui48()). */
-static struct ip_addr link_local_of(uint64_t mac)
-{
-	struct ip_addr a = {.family = 6, .b = {0xfe, 0x80, [11] = 0xff, [12] = 0xfe}};
-	uint8_t m[6];
-
-	mac_store(m, mac);
-	memcpy(a.b + 8, m, 3);
-	memcpy(a.b + 13, m + 3, 3);
-	a.b[8] ^= 2;
-	return a;
-}
-
 static bool is_in(const struct ip_addr *a, const struct ip_prefix *p)
 {
 	unsigned int whole = p->len / 8, rest = p->len % 8;
@@ -354,10 +336,10 @@ int neigh_set_port(struct neigh_table *t, uint64_t mac, const struct ip_prefix *
 
 	if (copy == NULL)
 		return -ENOMEM;
-	t->link_local = link_local_of(mac);
+	t->link_local = ip_link_local(mac);
 	for (size_t i = n_addresses; i-- > 0;) {
 		copy[i] = addresses[i];
-		if (is_link_local(&copy[i].addr))
+		if (ip_addr_is_link_local(&copy[i].addr))
 			t->link_local = copy[i].addr;
 	}
 	free(t->addresses);

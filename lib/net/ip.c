@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "net/ip.h"
+#include "net/mac.h"
 
 static unsigned int addr_bytes(const struct ip_addr *a)
 {
@@ -194,4 +195,26 @@ bool ip_addr_is_unicast(const struct ip_addr *a)
 	if (a->family == 4)
 		return a->b[0] != 0 && a->b[0] < 224;
 	return a->family == 6 && a->b[0] != 0xff;
+}
+
+bool ip_prefix_equal(const struct ip_prefix *a, const struct ip_prefix *b)
+{
+	return a->len == b->len && ip_addr_cmp(&a->addr, &b->addr) == 0;
+}
+
+bool ip_addr_is_link_local(const struct ip_addr *a)
+{
+	return a->family == 6 && a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80;
+}
+
+struct ip_addr ip_link_local(uint64_t mac)
+{
+	struct ip_addr a = {.family = 6, .b = {0xfe, 0x80, [11] = 0xff, [12] = 0xfe}};
+	uint8_t m[6];
+
+	mac_store(m, mac);
+	memcpy(a.b + 8, m, 3);
+	memcpy(a.b + 13, m + 3, 3);
+	a.b[8] ^= 2;
+	return a;
 }

@@ -55,6 +55,11 @@ uint32_t ip_range_count(const struct ip_range *r);
 struct ip_addr ip_addr_add(struct ip_addr a, uint32_t n);
 /** Like memcmp: IPv4 before IPv6, then by value. */
 int ip_addr_cmp(const struct ip_addr *a, const struct ip_addr *b);
+bool ip_prefix_equal(const struct ip_prefix *a, const struct ip_prefix *b);
+/** fe80::/10 */
+bool ip_addr_is_link_local(const struct ip_addr *a);
+/** fe80:: and the modified EUI-64 of MAC key @p mac (RFC 4291, appendix A; Linux: addrconf_ifid_eui48()). */
+struct ip_addr ip_link_local(uint64_t mac);
 /** May a host have it? Neither multicast, broadcast, reserved (240/4), nor "this" (0/8, ::). */
 bool ip_addr_is_unicast(const struct ip_addr *a);
 
