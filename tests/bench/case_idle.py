@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""One busy pair of guests, alone and beside vnics on which nothing happens."""
+"""Nothing happens: what that costs a busy pair of guests, and an idle forwarder's core."""
 
 import contextlib
 import os
+import time
 
 import case_vhost
 import lab as lab_module
@@ -79,7 +80,38 @@ def case(name, title, beside):
                         side_by_side=True)
 
 
+def adaptive(name, device, more=""):
+    """All threads of a forwarder that has nothing to do."""
+    @contextlib.contextmanager
+    def opened(lab):
+        with netns.Namespace("idle") as ns, programs.forwarder(
+                lab, f"[global]\nidle = adaptive\n[port eth0]\n"
+                f"device = {device.format(ns.name)}\n{more}") as f:
+            def used():
+                return sum(lab_module.thread_times(f.program.pid).values())
+
+            def sample(seconds):
+                time.sleep(1)
+                before, begin = used(), time.monotonic()
+                time.sleep(seconds)
+                return measure.Sample(100 * (used() - before) / (time.monotonic() - begin))
+            yield sample
+    return measure.Contestant(name, opened)
+
+
+def _rings(n):
+    """More queues that can't wake anybody."""
+    return "".join(
+        f"[vnic v{i}]\ntype = macvlan\nport = eth0\nendpoint = dev:net_ring{i}\n"
+        for i in range(1, n))
+
+
 CASES = [
     case("idle-tap", f"two busy guests beside {TAPS} idle TAPs", beside_taps),
     case("idle-vhost", f"two busy guests beside {GUESTS} idle guests", beside_guests),
+    measure.Case("idle-adaptive", "an idle forwarder, idle = adaptive", lambda lab: [
+        adaptive(measure.OURS, "dev:net_ring0", _rings(9)),
+        adaptive("with a TAP alone", "tap:t0,netns={}")],
+        [measure.figure("≤ 3 % of a core", 3)], unit="% of a core", less_is_better=True,
+        seconds=3.0),
 ]

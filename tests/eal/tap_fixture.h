@@ -27,8 +27,8 @@
 
 /** An EtherType of nobody: the kernel sends none of its own. */
 #define TEST_TYPE 0x88b5
-/** What a change may take until it is known. */
-#define FOLLOW_MS 500
+/** A change that isn't known by then never is: the machine may be slow, and others may use it, too. */
+#define FOLLOW_MS 5000
 
 /** Runs @p tests in a child process and cleans up behind it; main()'s return value. */
 int tap_main(const char *name, int (*run)(void));

@@ -36,7 +36,7 @@ static void test_half_a_message(void **state)
 		start_front(&f, ep, path_of("s"), 1, 2048, 0);
 		print_message("# %zu bytes of a message: the next client runs after %.0f ms\n",
 			      parts[i], now_ms() - start);
-		assert_true(now_ms() - start < 900);
+		assert_true(now_ms() - start < FOLLOW_MS);
 		assert_works(ep, &f);
 		front_destroy(&f);
 		front_destroy(&half);

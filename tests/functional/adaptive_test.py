@@ -21,8 +21,8 @@ import taptest
 from taptest import check, equal, eventually
 
 ADAPTIVE = "[global]\nidle = adaptive\n"
-# CPU time, not wall time: a loaded machine doesn't matter much. Sanitizers triple it.
-LIMIT = 0.03 * (4 if "san" in forwarder.build_dir() else 1)
+# Who polls sleeps in slices of 800 µs (lib/dp/idle.h); who is woken needs no more than a look now and then.
+SLICES, LOOKS = 1250, 50
 
 
 def cpu_seconds(pid):
@@ -36,18 +36,29 @@ def cpu_seconds(pid):
     return total / os.sysconf("SC_CLK_TCK")
 
 
-def is_cheap(f, label):
-    """Under 3 % of a core over 3 s, from when the worker says that it sleeps."""
+def is_cheap(f, label, most_sleeps):
+    """
+    It sleeps nearly all the time, and gets up @most_sleeps times a second. What getting up costs
+    depends on the machine; scripts/bench idle-adaptive measures that.
+    """
+    def totals():
+        return f.rpc("worker.show")[0]["totals"]
     eventually(lambda: f.rpc("worker.show")[0]["sleep_ratio"] > 0.8, f"{label}: it sleeps", 15)
-    shares = []
     for _ in range(3):  # somebody may have asked something of it meanwhile
-        before, begin = cpu_seconds(f.process.pid), time.monotonic()
+        cpu, begin, before = cpu_seconds(f.process.pid), time.monotonic(), totals()
         time.sleep(3)
-        shares.append((cpu_seconds(f.process.pid) - before) / (time.monotonic() - begin))
-        if shares[-1] < LIMIT:
+        after, seconds = totals(), time.monotonic() - begin
+        cpu = (cpu_seconds(f.process.pid) - cpu) / seconds
+        sleeps = (after["sleeps"] - before["sleeps"]) / seconds
+        slept = ((after["sleep_cycles"] - before["sleep_cycles"])
+                 / (after["cycles"] - before["cycles"]))
+        told = f"{label}: asleep {slept * 100:.1f} %, {sleeps:.0f} times a second, " \
+               f"{cpu * 100:.1f} % of a core"
+        if slept > 0.9 and sleeps < most_sleeps and cpu < 0.2:
             break
-    taptest.note(f"{label}: {min(shares) * 100:.1f} % of a core")
-    check(min(shares) < LIMIT, f"{label}: an idle forwarder used {shares} of a core")
+    else:
+        raise taptest.Failure(told)
+    taptest.note(told)
 
 
 def rings(n):
@@ -84,19 +95,19 @@ def flooded(vnics=3):
 
 
 def test_idle_taps_cost_nothing():
-    """TAPs alone: an idle forwarder uses under 3 % of a core."""
+    """TAPs alone: an idle forwarder sleeps until there is something to do."""
     forwarder.need()
     with lab.machines("out", "a", "b") as (out, a, b):
         ini = ADAPTIVE + lab.port(out) + lab.vnic("a", a) + lab.vnic("b", b)
         with forwarder.Forwarder(ini) as f:
-            is_cheap(f, "TAPs")
+            is_cheap(f, "TAPs", LOOKS)
 
 
 def test_idle_polling_costs_little():
-    """Devices that can't wake anybody: an idle forwarder uses under 3 % of a core."""
+    """Devices that can't wake anybody: an idle forwarder looks after them 1,250 times a second."""
     forwarder.need()
     with forwarder.Forwarder(ADAPTIVE + rings(9)) as f:
-        is_cheap(f, "9 rings")
+        is_cheap(f, "9 rings", SLICES)
 
 
 def sleeps(f):
