@@ -238,6 +238,26 @@ static void eat(int fd)
 		;
 }
 
+/* What is eaten was told of: a hint that comes a moment later must be heard the next time. */
+static void take_source(uint64_t source)
+{
+	switch (source) {
+	case SRC_WAKE:
+		w.has_hints = true;
+		eat(w.wake);
+		break;
+	case SRC_TICK:
+		w.is_tick = true;
+		eat(w.tick);
+		break;
+	case SRC_SOON:
+		eat(w.soon);
+		break;
+	default: /* SRC_INOTIFY: take_names() reads it */
+		break;
+	}
+}
+
 static void take_events(void)
 {
 	struct epoll_event ev[N_EVENTS];
@@ -246,17 +266,12 @@ static void take_events(void)
 	for (int round = 0; round < MAX_ROUNDS && n == N_EVENTS; round++) {
 		n = epoll_wait(watch_taps.epoll, ev, N_EVENTS, 0);
 		for (int i = 0; i < n; i++) {
-			if (ev[i].data.u64 >= SRC_N) {
+			if (ev[i].data.u64 >= SRC_N)
 				((struct watch_ns *)ev[i].data.ptr)->is_readable = true;
-				continue;
-			}
-			w.has_hints |= ev[i].data.u64 == SRC_WAKE;
-			w.is_tick |= ev[i].data.u64 == SRC_TICK;
+			else
+				take_source(ev[i].data.u64);
 		}
 	}
-	eat(w.wake);
-	eat(w.tick);
-	eat(w.soon);
 }
 
 static void take_messages(void)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* vhost endpoints and guests that behave: states, frames, offloads, queues, the socket's file. */
+#include <pthread.h>
+#include <sched.h>
 #include <sys/mman.h>
 
 #include "vhost_fixture.h"
@@ -580,6 +582,43 @@ static void test_mode_and_owner(void **state)
 	assert_int_equal(access(path_of("s"), F_OK), -1);
 }
 
+/* ---- what other threads tell main ------------------------------------------------------------- */
+
+#define HINTS_MS 1000
+
+static bool hints_end;
+
+/* Hints again as soon as the last one was looked at: at any moment of main's look. */
+static void *hint_all_the_time(void *arg)
+{
+	struct endpoint *ep = arg;
+
+	while (!__atomic_load_n(&hints_end, __ATOMIC_RELAXED))
+		if (__atomic_load_n(&ep->hint, __ATOMIC_ACQUIRE) == 0)
+			endpoint_hint_slow(ep);
+	return NULL;
+}
+
+/* One that is lost is lost for good: while it stands nobody wakes main for another. */
+static void test_no_hint_is_lost(void **state)
+{
+	struct endpoint *ep = open_vhost(path_of("s"), plain, 1);
+	double start = now_ms();
+	unsigned int told = 0;
+	pthread_t thread;
+
+	(void)state;
+	hints_end = false;
+	assert_int_equal(pthread_create(&thread, NULL, hint_all_the_time, ep), 0);
+	while (now_ms() - start < HINTS_MS)
+		endpoint_watch_run(count_told, &told);
+	__atomic_store_n(&hints_end, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	for (int i = 0; i < 3; i++)
+		endpoint_watch_run(count_told, &told);
+	assert_int_equal(ep->hint, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -602,6 +641,7 @@ int main(void)
 		TEST_BOTH(test_client),
 		TEST(test_stale_socket),
 		TEST(test_others_are_left_alone),
+		TEST(test_no_hint_is_lost),
 		TEST(test_mode_and_owner),
 	};
 
