@@ -202,9 +202,9 @@ static void settle(const struct runtime *rt, const struct port_rt *p, struct cla
 
 	for (size_t i = 0, end; i < c->n; i = end) {
 		struct ip_pair best = c->list[i];
-		uint16_t had = p->addresses != NULL ? ip_table_lookup(p->addresses, &best.key,
-								      best.v6, VNIC_NONE)
-						    : VNIC_NONE;
+		uint16_t had = p->addresses != NULL
+				       ? ip_table_find(p->addresses, &best.key, best.v6, VNIC_NONE)
+				       : VNIC_NONE;
 
 		for (end = i + 1; end < c->n && ip_pair_compare(&c->list[i], &c->list[end]) == 0;
 		     end++)
@@ -379,7 +379,7 @@ static bool may_have(struct vnic_rt *v, const struct ip_addr *ip, uint16_t *owne
 	if (v->port == NULL || v->port->addresses == NULL || !ip_addr_is_unicast(ip) ||
 	    ip_key_is_unroutable(&key, ip->family == 6))
 		return false;
-	*owner = ip_table_lookup(v->port->addresses, &key, ip->family == 6, VNIC_NONE);
+	*owner = ip_table_find(v->port->addresses, &key, ip->family == 6, VNIC_NONE);
 	if ((*owner == VNIC_NONE && !is_of_port(v->port, ip)) || *owner == v->id)
 		return true;
 	v->conflicts++;

@@ -142,7 +142,7 @@ static bool is_owner(const struct vnic_rt *v, const struct ip_addr *a)
 	if (!vnic_is_ipvlan(v->conf->type))
 		return true;
 	return v->port->addresses != NULL &&
-	       ip_table_lookup(v->port->addresses, &key, a->family == 6, VNIC_NONE) == v->id;
+	       ip_table_find(v->port->addresses, &key, a->family == 6, VNIC_NONE) == v->id;
 }
 
 static void send_one(struct runtime *rt, const struct vnic_rt *v, struct item *i)

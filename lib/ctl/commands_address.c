@@ -349,7 +349,7 @@ static void tell_owner(const struct shown *s, const struct vnic_rt *v, const str
 
 	if (v->port == NULL || v->port->addresses == NULL || !v->active)
 		return;
-	id = ip_table_lookup(v->port->addresses, &key, r->first.family == 6, v->id);
+	id = ip_table_find(v->port->addresses, &key, r->first.family == 6, v->id);
 	owner = id != v->id ? s->rt->by_id[id] : NULL;
 	if (owner != NULL)
 		json_object_set_new(o, "conflict", json_string(owner->conf->name));

@@ -109,7 +109,7 @@ static void learn(struct worker *w, const struct fwd_vnic *self, const struct pk
 	see(w, self, &ip->src, ip->v6, owner);
 	if (ip->nd == PKT_ND_ADVERTISE)
 		see(w, self, &ip->target, true,
-		    ip_table_lookup(port->addresses, &ip->target, true, VNIC_NONE));
+		    ip_table_find(port->addresses, &ip->target, true, VNIC_NONE));
 }
 
 /* ---- DHCP ---- */

@@ -10,32 +10,38 @@ uint16_t classify_group(const struct fwd_port *port, uint64_t mac)
 		return FLOOD_EVERYONE;
 	if (port->group_table == NULL)
 		return FLOOD_OPEN;
-	return key_table_lookup(port->group_table, mac, FLOOD_OPEN);
+	return key_table_find(port->group_table, mac, FLOOD_OPEN);
 }
 
 static void find_sources(const struct fwd_port *port, struct burst *b)
 {
-	uint64_t keys[BURST_MAX];
-	uint16_t found[BURST_MAX];
+	const struct key_table *t = port->source_table;
 
-	for (uint16_t i = 0; i < b->n; i++)
-		keys[i] = b->p[i].src;
-	key_table_lookup_bulk(port->source_table, keys, b->n, 0, found);
-	for (uint16_t i = 0; i < b->n; i++)
-		b->h[i].sources = found[i];
+	if (key_table_is_big(t))
+		for (uint32_t i = 0; i < b->n; i++)
+			key_table_prefetch(t, b->p[i].src);
+	for (uint32_t i = 0; i < b->n; i++)
+		b->h[i].sources = key_table_find(t, b->p[i].src, 0);
 }
 
 /* One table answers two questions: whose is a unicast destination, and a group frame's source? */
+static inline uint64_t wire_key(const struct pkt *p)
+{
+	return pkt_is_group(p) ? p->src : p->dst;
+}
+
 void classify_from_wire(const struct fwd_port *port, struct burst *b)
 {
-	uint64_t keys[BURST_MAX];
-	uint16_t found[BURST_MAX];
+	const struct key_table *t = port->vnic_table;
+	const uint32_t n = b->n;
 
-	for (uint16_t i = 0; i < b->n; i++)
-		keys[i] = pkt_is_group(&b->p[i]) ? b->p[i].src : b->p[i].dst;
-	key_table_lookup_bulk(port->vnic_table, keys, b->n, VNIC_NONE, found);
-	for (uint16_t i = 0; i < b->n; i++) {
-		b->h[i] = (struct hit){.dst = found[i], .owner = found[i]};
+	if (key_table_is_big(t))
+		for (uint32_t i = 0; i < n; i++)
+			key_table_prefetch(t, wire_key(&b->p[i]));
+	for (uint32_t i = 0; i < n; i++) {
+		uint16_t found = key_table_find(t, wire_key(&b->p[i]), VNIC_NONE);
+
+		b->h[i] = (struct hit){.dst = found, .owner = found};
 		if (unlikely(pkt_is_group(&b->p[i])))
 			b->h[i].list = classify_group(port, b->p[i].dst);
 	}
@@ -45,14 +51,15 @@ void classify_from_wire(const struct fwd_port *port, struct burst *b)
 
 void classify_local(const struct fwd_port *port, struct burst *b)
 {
-	uint64_t keys[BURST_MAX];
-	uint16_t found[BURST_MAX];
+	const struct key_table *t = port->vnic_table;
+	const uint32_t n = b->n;
 
-	for (uint16_t i = 0; i < b->n; i++)
-		keys[i] = b->p[i].dst;
-	key_table_lookup_bulk(port->vnic_table, keys, b->n, VNIC_NONE, found);
-	for (uint16_t i = 0; i < b->n; i++) {
-		b->h[i] = (struct hit){.dst = found[i], .owner = VNIC_NONE};
+	if (key_table_is_big(t))
+		for (uint32_t i = 0; i < n; i++)
+			key_table_prefetch(t, b->p[i].dst);
+	for (uint32_t i = 0; i < n; i++) {
+		b->h[i] = (struct hit){.dst = key_table_find(t, b->p[i].dst, VNIC_NONE),
+				       .owner = VNIC_NONE};
 		if (unlikely(pkt_is_group(&b->p[i])))
 			b->h[i].list = classify_group(port, b->p[i].dst);
 	}

@@ -43,7 +43,7 @@ static __attribute__((noinline)) void parse_ip_any(struct pkt_ip *ip, const stru
 
 void parse_ip(struct burst *b, bool sums)
 {
-	for (uint16_t i = 0; i < b->n; i++) {
+	for (uint32_t i = 0; i < b->n; i++) {
 		const struct rte_mbuf *m = b->m[i];
 
 		if (unlikely(!pkt_ip_parse_common(&b->ip[i], &b->p[i],
@@ -53,20 +53,12 @@ void parse_ip(struct burst *b, bool sums)
 	}
 	if (likely(!sums))
 		return;
-	for (uint16_t i = 0; i < b->n; i++)
+	for (uint32_t i = 0; i < b->n; i++)
 		if (b->ip[i].what == PKT_IP_V4 && (b->m[i]->ol_flags & RTE_MBUF_F_TX_IP_CKSUM) == 0)
 			b->ip[i].bad_sum = is_bad_sum(b->m[i], &b->ip[i]);
 }
 
 /* ---- look up ---- */
-
-/** Keys of a burst's frames, by family, and the frames that they are of. */
-struct keys {
-	uint64_t v4[BURST_MAX];
-	const struct ip_key *v6[BURST_MAX];
-	uint16_t frame4[BURST_MAX], frame6[BURST_MAX];
-	uint16_t n4, n6;
-};
 
 static inline bool has_key(const struct pkt_ip *ip)
 {
@@ -82,53 +74,49 @@ static inline bool is_looked_up(bool l2, const struct pkt *p, bool sent)
 	return !l2 || (sent ? p->dst == p->src : !pkt_is_group(p));
 }
 
-static inline void keys_add(struct keys *k, const struct pkt_ip *ip, uint16_t frame)
+/* Many addresses aren't in the core's cache: what is wanted of all is on its way before the first is compared. */
+static __rte_noinline void find_among_many(const struct ip_table *t, const struct burst *b,
+					   uint16_t *found)
 {
-	if (ip->v6) {
-		k->v6[k->n6] = &ip->dst;
-		k->frame6[k->n6++] = frame;
-	} else {
-		k->v4[k->n4] = ip->dst.w[0];
-		k->frame4[k->n4++] = frame;
-	}
-}
-
-static inline void set_owners(struct burst *b, const uint16_t *found, const uint16_t *frame,
-			      uint16_t n)
-{
-	for (uint16_t i = 0; i < n; i++)
-		b->h[frame[i]].dst = found[i];
+	for (uint32_t i = 0; i < b->n; i++)
+		if (has_key(&b->ip[i]))
+			ip_table_prefetch(t, &b->ip[i].dst, b->ip[i].v6);
+	for (uint32_t i = 0; i < b->n; i++)
+		if (has_key(&b->ip[i]))
+			found[i] = ip_table_place(t, &b->ip[i].dst, b->ip[i].v6, VNIC_NONE);
+	for (uint32_t i = 0; i < b->n; i++)
+		if (has_key(&b->ip[i]))
+			found[i] =
+				ip_table_value(t, &b->ip[i].dst, b->ip[i].v6, found[i], VNIC_NONE);
 }
 
 /* True: some frames are group frames (l2), or neighbour discovery (l3, l3s). */
 static inline bool find_destinations(const struct fwd_port *port, struct burst *b, bool sent)
 {
-	bool l2 = port->mode == MODE_L2;
+	const struct ip_table *t = port->addresses;
+	const bool l2 = port->mode == MODE_L2;
+	const bool big = ip_table_is_big(t);
+	const uint32_t n = b->n;
 	uint16_t found[BURST_MAX];
 	bool special = false;
-	struct keys k;
 
-	k.n4 = k.n6 = 0;
-	for (uint16_t i = 0; i < b->n; i++) {
-		special |= l2 ? pkt_is_group(&b->p[i]) : b->ip[i].nd != PKT_ND_NONE;
-		b->h[i] = (struct hit){.dst = VNIC_NONE, .owner = VNIC_NONE};
-		if (likely(has_key(&b->ip[i]) && is_looked_up(l2, &b->p[i], sent)))
-			keys_add(&k, &b->ip[i], i);
-	}
-	if (k.n4 > 0) {
-		ip_table_lookup4_bulk(port->addresses, k.v4, k.n4, VNIC_NONE, found);
-		set_owners(b, found, k.frame4, k.n4);
-	}
-	if (k.n6 > 0) {
-		ip_table_lookup6_bulk(port->addresses, k.v6, k.n6, VNIC_NONE, found);
-		set_owners(b, found, k.frame6, k.n6);
+	if (big)
+		find_among_many(t, b, found);
+	for (uint32_t i = 0; i < n; i++) {
+		const struct pkt_ip *ip = &b->ip[i];
+		uint16_t dst = VNIC_NONE;
+
+		special |= l2 ? pkt_is_group(&b->p[i]) : ip->nd != PKT_ND_NONE;
+		if (likely(has_key(ip) && is_looked_up(l2, &b->p[i], sent)))
+			dst = big ? found[i] : ip_table_find(t, &ip->dst, ip->v6, VNIC_NONE);
+		b->h[i] = (struct hit){.dst = dst, .owner = VNIC_NONE};
 	}
 	return special;
 }
 
 static uint16_t owner_of(const struct fwd_port *port, const struct ip_key *key, bool v6)
 {
-	return ip_table_lookup(port->addresses, key, v6, VNIC_NONE);
+	return ip_table_find(port->addresses, key, v6, VNIC_NONE);
 }
 
 static bool is_ours(const struct fwd_port *port, const struct ip_key *key, bool v6)
@@ -152,9 +140,9 @@ static void classify_nd(const struct fwd_port *port, const struct pkt_ip *ip, st
 	    is_answer_to_nobody(ip))
 		h->next = NEXT_HOST;
 	else if (port->next_hops != NULL)
-		h->next = ip_table_lookup(port->next_hops->by_ip,
-					  ip->nd == PKT_ND_ADVERTISE ? &ip->target : &ip->src,
-					  ip->v6, UINT16_MAX - NEXT_FIRST) +
+		h->next = ip_table_find(port->next_hops->by_ip,
+					ip->nd == PKT_ND_ADVERTISE ? &ip->target : &ip->src, ip->v6,
+					UINT16_MAX - NEXT_FIRST) +
 			  NEXT_FIRST;
 	if (h->next == UINT16_MAX)
 		h->next = NEXT_NONE;
@@ -164,7 +152,7 @@ void classify_ip_from_wire(const struct fwd_port *port, struct burst *b)
 {
 	if (likely(!find_destinations(port, b, false)))
 		return;
-	for (uint16_t i = 0; i < b->n; i++) {
+	for (uint32_t i = 0; i < b->n; i++) {
 		const struct pkt *p = &b->p[i];
 		const struct pkt_ip *ip = &b->ip[i];
 
@@ -200,7 +188,7 @@ uint16_t classify_next(const struct fwd_port *port, const struct ip_key *dst, bo
 	}
 	if (port->next_hops == NULL)
 		return NEXT_WAIT;
-	i = ip_table_lookup(port->next_hops->by_ip, hop, v6, UINT16_MAX);
+	i = ip_table_find(port->next_hops->by_ip, hop, v6, UINT16_MAX);
 	return i == UINT16_MAX ? NEXT_WAIT : (uint16_t)(i + NEXT_FIRST);
 }
 
@@ -208,7 +196,7 @@ void classify_claims(const struct fwd_vnic *self, struct burst *b)
 {
 	if (!self->kind->by_ip)
 		parse_ip(b, false);
-	for (uint16_t i = 0; i < b->n; i++) {
+	for (uint32_t i = 0; i < b->n; i++) {
 		const struct pkt_ip *ip = &b->ip[i];
 		uint16_t *owner = &b->h[i].owner;
 
@@ -226,7 +214,7 @@ void classify_ip_from_vnic(const struct fwd_vnic *self, struct burst *b)
 	const struct fwd_port *port = self->port;
 
 	find_destinations(port, b, true);
-	for (uint16_t i = 0; i < b->n; i++) {
+	for (uint32_t i = 0; i < b->n; i++) {
 		const struct pkt_ip *ip = &b->ip[i];
 		struct hit *h = &b->h[i];
 		struct ip_key hop;

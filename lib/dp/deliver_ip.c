@@ -112,7 +112,7 @@ static void look_at(struct worker *w, struct waiting_hop *h, uint64_t now, bool 
 	/* In l2 nobody resolves; should it be l3 again, main won't remember who was wanted. */
 	routes = port != NULL && port->next_hops != NULL;
 	if (is_new && routes)
-		next = ip_table_lookup(port->next_hops->by_ip, &h->ip, h->v6, VNIC_NONE);
+		next = ip_table_find(port->next_hops->by_ip, &h->ip, h->v6, VNIC_NONE);
 	if (!routes || next != VNIC_NONE ||
 	    now - h->since > rte_get_tsc_hz() / 1000 * NEIGHBOUR_QUEUE_MS)
 		end_wait(w, port, h, next);

@@ -11,11 +11,11 @@
 
 #include <stddef.h>
 
-#include "base/err.h"
-#include "net/pkt_ip.h"
+#include <rte_common.h>
 
-/** Keys that one bulk lookup can serve. */
-#define IP6_TABLE_BULK 64
+#include "base/err.h"
+#include "fwd/key_table.h"
+#include "net/pkt_ip.h"
 
 struct ip_pair;
 struct ip6_table;
@@ -31,14 +31,24 @@ struct ip6_table *ip6_table_create(const struct ip_pair *pairs, size_t n, const 
 /** NULL is fine. Main. */
 void ip6_table_free(struct ip6_table *t);
 
-/** What @p key maps to, or @p missing. */
-uint16_t ip6_table_lookup(const struct ip6_table *t, const struct ip_key *key, uint16_t missing);
+/** What @p key maps to, or @p missing. Any thread. */
+static inline uint16_t ip6_table_find(const struct ip6_table *t, const struct ip_key *key,
+				      uint16_t missing);
 
 /**
- * The same for @p n keys, interleaved so that cache misses overlap.
- * @param n  at most IP6_TABLE_BULK
+ * The same in steps, for who looks up many keys in a big table and wants cache misses to overlap: each is
+ * taken for all keys before the next one.
  */
-void ip6_table_lookup_bulk(const struct ip6_table *t, const struct ip_key *const *keys, uint16_t n,
-			   uint16_t missing, uint16_t *values);
+static inline bool ip6_table_is_big(const struct ip6_table *t);
+static __rte_always_inline void ip6_table_prefetch(const struct ip6_table *t,
+						   const struct ip_key *key);
+/** Where its tag leads. */
+static inline uint16_t ip6_table_place(const struct ip6_table *t, const struct ip_key *key);
+static __rte_always_inline void ip6_table_prefetch_place(const struct ip6_table *t, uint16_t place);
+/** What ip6_table_find() would tell. */
+static inline uint16_t ip6_table_value(const struct ip6_table *t, const struct ip_key *key,
+				       uint16_t place, uint16_t missing);
+
+#include "fwd/ip6_table_inline.h"
 
 #endif /* FWD_IP6_TABLE_H */

@@ -3,20 +3,7 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-#include <rte_branch_prediction.h>
-
-#include "fwd/ip6_table.h"
 #include "fwd/ip_table.h"
-#include "fwd/key_table.h"
-
-_Static_assert(IP_TABLE_BULK <= IP6_TABLE_BULK, "a bulk is one call");
-
-struct ip_table {
-	struct key_table *v4; /* NULL, here and below: no address of the family */
-	struct ip6_table *v6;
-	size_t n;
-	uint32_t refs;
-};
 
 int ip_pair_compare(const void *a, const void *b)
 {
@@ -109,43 +96,4 @@ void ip_table_put(struct ip_table *t)
 size_t ip_table_count(const struct ip_table *t)
 {
 	return t != NULL ? t->n : 0;
-}
-
-/* No table at all: there was no memory for the first one. */
-static inline bool is_empty(const struct ip_table *t, bool v6)
-{
-	return t == NULL || (v6 ? t->v6 == NULL : t->v4 == NULL);
-}
-
-uint16_t ip_table_lookup(const struct ip_table *t, const struct ip_key *key, bool v6,
-			 uint16_t missing)
-{
-	if (is_empty(t, v6))
-		return missing;
-	return v6 ? ip6_table_lookup(t->v6, key, missing)
-		  : key_table_lookup(t->v4, key->w[0], missing);
-}
-
-static void fill_values(uint16_t *values, uint16_t n, uint16_t value)
-{
-	for (uint16_t i = 0; i < n; i++)
-		values[i] = value;
-}
-
-void ip_table_lookup4_bulk(const struct ip_table *t, const uint64_t *keys, uint16_t n,
-			   uint16_t missing, uint16_t *values)
-{
-	if (unlikely(is_empty(t, false)))
-		fill_values(values, n, missing);
-	else
-		key_table_lookup_bulk(t->v4, keys, n, missing, values);
-}
-
-void ip_table_lookup6_bulk(const struct ip_table *t, const struct ip_key *const *keys, uint16_t n,
-			   uint16_t missing, uint16_t *values)
-{
-	if (unlikely(is_empty(t, true)))
-		fill_values(values, n, missing);
-	else
-		ip6_table_lookup_bulk(t->v6, keys, n, missing, values);
 }

@@ -9,12 +9,13 @@
 
 #include <stddef.h>
 
+#include <rte_common.h>
+
 #include "base/err.h"
+#include "fwd/ip6_table.h"
+#include "fwd/key_table.h"
 #include "net/ip.h"
 #include "net/pkt_ip.h"
-
-/** Frames that one bulk lookup can serve. */
-#define IP_TABLE_BULK 64
 
 /** A row of a table to be. */
 struct ip_pair {
@@ -48,18 +49,25 @@ void ip_table_put(struct ip_table *t);
 /** Its rows. NULL: 0. */
 size_t ip_table_count(const struct ip_table *t);
 
-/** What @p key maps to, or @p missing; so does all in a table that is NULL. */
-uint16_t ip_table_lookup(const struct ip_table *t, const struct ip_key *key, bool v6,
-			 uint16_t missing);
+/** What @p key maps to, or @p missing; so does all in a table that is NULL. Any thread. */
+static inline uint16_t ip_table_find(const struct ip_table *t, const struct ip_key *key, bool v6,
+				     uint16_t missing);
 
 /**
- * The same for @p n keys of one family, interleaved so that cache misses overlap. Of IPv4 keys
- * it takes the first words, which are all there is to them.
- * @param n  at most IP_TABLE_BULK
+ * The same in three steps, for who looks up many keys in a big table (not NULL) and wants cache misses to
+ * overlap: each is taken for all keys before the next one.
  */
-void ip_table_lookup4_bulk(const struct ip_table *t, const uint64_t *keys, uint16_t n,
-			   uint16_t missing, uint16_t *values);
-void ip_table_lookup6_bulk(const struct ip_table *t, const struct ip_key *const *keys, uint16_t n,
-			   uint16_t missing, uint16_t *values);
+static inline bool ip_table_is_big(const struct ip_table *t);
+static __rte_always_inline void ip_table_prefetch(const struct ip_table *t,
+						  const struct ip_key *key, bool v6);
+/** What the third step wants to know. */
+static __rte_always_inline uint16_t ip_table_place(const struct ip_table *t,
+						   const struct ip_key *key, bool v6,
+						   uint16_t missing);
+/** What ip_table_find() would tell. */
+static inline uint16_t ip_table_value(const struct ip_table *t, const struct ip_key *key, bool v6,
+				      uint16_t place, uint16_t missing);
+
+#include "fwd/ip_table_inline.h"
 
 #endif /* FWD_IP_TABLE_H */

@@ -13,8 +13,11 @@
 #ifndef FWD_KEY_TABLE_H
 #define FWD_KEY_TABLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <rte_common.h>
 
 #include "base/err.h"
 
@@ -40,11 +43,16 @@ struct key_table *key_table_create(const struct key_pairs *pairs, int socket, st
 /** NULL is fine. */
 void key_table_free(struct key_table *t);
 
-/** What @p key maps to, or @p missing. */
-uint16_t key_table_lookup(const struct key_table *t, uint64_t key, uint16_t missing);
+/** What @p key maps to, or @p missing. Any thread. */
+static inline uint16_t key_table_find(const struct key_table *t, uint64_t key, uint16_t missing);
 
-/** The same for @p n keys, interleaved so that cache misses overlap. */
-void key_table_lookup_bulk(const struct key_table *t, const uint64_t *keys, uint16_t n,
-			   uint16_t missing, uint16_t *values);
+/**
+ * Is it more than the core's caches hold for certain? Who looks up many keys then asks for all of them
+ * ahead, so that cache misses overlap. Where it isn't, asking costs more than it saves.
+ */
+static inline bool key_table_is_big(const struct key_table *t);
+static __rte_always_inline void key_table_prefetch(const struct key_table *t, uint64_t key);
+
+#include "fwd/key_table_inline.h"
 
 #endif /* FWD_KEY_TABLE_H */

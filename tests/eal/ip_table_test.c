@@ -20,6 +20,7 @@
 
 #define MISSING 0xfffe
 #define MOST	70000
+#define KEYS	64
 
 static struct ip_pair pairs[MOST];
 static uint64_t x = 0x9e3779b97f4a7c15;
@@ -59,24 +60,17 @@ static size_t in_order(size_t n)
 
 static void assert_same(const struct ip_table *t, size_t n, const struct ip_key *keys, bool v6)
 {
-	const struct ip_key *list[IP_TABLE_BULK];
-	uint64_t words[IP_TABLE_BULK];
-	uint16_t values[IP_TABLE_BULK];
-	uint16_t count = (uint16_t)(1 + random_word() % IP_TABLE_BULK);
+	uint16_t places[KEYS];
 
-	for (uint16_t i = 0; i < count; i++) {
-		list[i] = &keys[i];
-		words[i] = keys[i].w[0];
-	}
-	if (v6)
-		ip_table_lookup6_bulk(t, list, count, MISSING, values);
-	else
-		ip_table_lookup4_bulk(t, words, count, MISSING, values);
-	for (uint16_t i = 0; i < count; i++) {
+	for (int i = 0; i < KEYS; i++)
+		ip_table_prefetch(t, &keys[i], v6);
+	for (int i = 0; i < KEYS; i++)
+		places[i] = ip_table_place(t, &keys[i], v6, MISSING);
+	for (int i = 0; i < KEYS; i++) {
 		uint16_t wanted = find(pairs, n, &keys[i], v6);
 
-		assert_int_equal(values[i], wanted);
-		assert_int_equal(ip_table_lookup(t, &keys[i], v6, MISSING), wanted);
+		assert_int_equal(ip_table_find(t, &keys[i], v6, MISSING), wanted);
+		assert_int_equal(ip_table_value(t, &keys[i], v6, places[i], MISSING), wanted);
 	}
 }
 
@@ -92,12 +86,12 @@ static void assert_table(size_t n)
 	if (t == NULL)
 		fail_msg("%s", err.text);
 	for (size_t i = 0; i < n; i++)
-		assert_int_equal(ip_table_lookup(t, &pairs[i].key, pairs[i].v6, MISSING),
+		assert_int_equal(ip_table_find(t, &pairs[i].key, pairs[i].v6, MISSING),
 				 pairs[i].value);
 	for (int turn = 0; turn < 500; turn++) {
-		struct ip_key keys[2][IP_TABLE_BULK];
+		struct ip_key keys[2][KEYS];
 
-		for (int i = 0; i < IP_TABLE_BULK; i++) {
+		for (int i = 0; i < KEYS; i++) {
 			const struct ip_pair *p = &pairs[random_word() % n];
 			struct ip_key *k = &keys[p->v6][i];
 
@@ -163,22 +157,16 @@ static void equal_tags(void **state)
 	assert_non_null(t);
 	for (size_t i = 0; i < n; i++) {
 		struct ip_key beside = {{0, n + 1 + i}};
-		const struct ip_key *keys[2] = {&pairs[i].key, &beside};
-		uint16_t values[2];
-
-		ip6_table_lookup_bulk(t, keys, 2, MISSING, values);
-		assert_int_equal(values[0], pairs[i].value);
-		assert_int_equal(values[1], MISSING);
-		assert_int_equal(ip6_table_lookup(t, keys[0], MISSING), pairs[i].value);
-		assert_int_equal(ip6_table_lookup(t, keys[1], MISSING), MISSING);
+		assert_int_equal(ip6_table_find(t, &pairs[i].key, MISSING), pairs[i].value);
+		assert_int_equal(ip6_table_find(t, &beside, MISSING), MISSING);
 	}
 	ip6_table_free(t);
 	/* One alone: a stranger with its tag must not be taken for it. */
 	pairs[0] = pair6(0, 1, 7);
 	t = ip6_table_create(pairs, 1, none, -1, &err);
 	assert_non_null(t);
-	assert_int_equal(ip6_table_lookup(t, &pairs[0].key, MISSING), 7);
-	assert_int_equal(ip6_table_lookup(t, &(struct ip_key){{0, 2}}, MISSING), MISSING);
+	assert_int_equal(ip6_table_find(t, &pairs[0].key, MISSING), 7);
+	assert_int_equal(ip6_table_find(t, &(struct ip_key){{0, 2}}, MISSING), MISSING);
 	ip6_table_free(t);
 }
 
