@@ -69,7 +69,7 @@ static void free_port(struct runtime *rt, struct port_rt *p, struct leaving *l)
 	l3_free(p);
 	static_neigh_free(p);
 	for (uint32_t i = 0; rt->running && i < rt->n_workers; i++)
-		stats_clear(&rt->dp.workers[i]->stats.ports[p->id]);
+		worker_clear_port(rt->dp.workers[i], p->id);
 	give_id(&rt->port_ids, p->id);
 	free(p);
 }
@@ -82,7 +82,7 @@ static void free_vnic(struct runtime *rt, struct vnic_rt *v, struct leaving *l)
 	dhcp_asks_forget(rt->dhcp, v->id);
 	rt->by_id[v->id] = NULL;
 	for (uint32_t i = 0; rt->running && i < rt->n_workers; i++)
-		stats_clear(&rt->dp.workers[i]->stats.vnics[v->id]);
+		worker_clear_vnic(rt->dp.workers[i], v->id);
 	give_id(rt->ids, v->id);
 	free(v);
 }

@@ -21,7 +21,7 @@ void counters_vnic(const struct dataplane *dp, uint16_t id, const struct endpoin
 {
 	*sum = (struct iface_stats){0};
 	for (uint32_t i = 0; i < dp->n_workers; i++)
-		stats_collect(sum, &dp->workers[i]->stats.vnics[id]);
+		worker_collect_vnic(dp->workers[i], id, sum);
 	sum->tx_dropped += add_rx_errors(sum, at);
 }
 
@@ -30,7 +30,7 @@ void counters_port(const struct dataplane *dp, uint16_t id, const struct endpoin
 {
 	*sum = (struct iface_stats){0};
 	for (uint32_t i = 0; i < dp->n_workers; i++)
-		stats_collect(sum, &dp->workers[i]->stats.ports[id]);
+		worker_collect_port(dp->workers[i], id, sum);
 	sum->rx_dropped += add_rx_errors(sum, wire);
 	sum->tx_dropped += add_rx_errors(sum, host);
 }

@@ -9,21 +9,30 @@
 struct origin {
 	struct worker *w;
 	const struct fwd_vnic *vnics;
+	struct endpoint *const *endpoints;
 	const struct fwd_port *port; /* NULL: veth */
 	struct iface_stats *sender; /* FROM_VNIC: the sender's row, else NULL */
 	uint16_t sender_id;
 	bool from_host;
+	bool macnat; /* receivers may want frames translated */
 	uint64_t sent, sent_bytes; /* FROM_VNIC: not yet added to that row */
 };
 
-static inline void to_vnic(struct origin *o, uint16_t id, struct rte_mbuf *m, uint32_t len)
+/* @p plain: as tx_put_known() wants to know. */
+static inline void to_vnic_known(struct origin *o, uint16_t id, struct rte_mbuf *m, uint32_t len,
+				 bool plain)
 {
-	if (unlikely(o->vnics[id].macnat) && (len & TX_GROUP) == 0) {
+	if (unlikely(o->macnat) && o->vnics[id].macnat && (len & TX_GROUP) == 0) {
 		m = translate_inbound(o->w, &o->vnics[id], m);
 		if (m == NULL)
 			return;
 	}
-	tx_put(&o->w->tx, TX_VNIC(id), o->vnics[id].endpoint, m, len);
+	tx_put_known(&o->w->tx, TX_VNIC(id), o->endpoints[id], m, len, plain);
+}
+
+static inline void to_vnic(struct origin *o, uint16_t id, struct rte_mbuf *m, uint32_t len)
+{
+	to_vnic_known(o, id, m, len, false);
 }
 
 static inline void to_host(struct origin *o, struct rte_mbuf *m, const struct pkt *p)
@@ -117,7 +126,7 @@ static void drop_unheard(struct origin *o, struct rte_mbuf *m, const struct pkt 
  * The frames from @p at on that go the same way. Hosts, wires and source-mode vnics, who are on no
  * flood's list, may have theirs before any of the list has. How many frames that were.
  */
-static uint16_t flood(struct origin *o, struct burst *b, uint16_t at)
+static uint32_t flood(struct origin *o, struct burst *b, uint32_t at)
 {
 	const struct verdict *v = &b->v[at];
 	bool nobody = deliver_flood_is_empty(o->port, v);
@@ -175,7 +184,7 @@ static void deliver_many(struct origin *o, struct rte_mbuf *m, const struct pkt 
 	rte_pktmbuf_free(m);
 }
 
-static uint16_t deliver_rarer(struct origin *o, struct burst *b, uint16_t i)
+static uint32_t deliver_rarer(struct origin *o, struct burst *b, uint32_t i)
 {
 	if (b->v[i].op == VERDICT_FLOOD)
 		return flood(o, b, i);
@@ -184,14 +193,14 @@ static uint16_t deliver_rarer(struct origin *o, struct burst *b, uint16_t i)
 }
 
 /* The frame @p i, perhaps with some that follow it: how many they were. */
-static inline uint16_t deliver_some(struct origin *o, struct burst *b, uint16_t i)
+static inline uint32_t deliver_some(struct origin *o, struct burst *b, uint32_t i, bool plain)
 {
 	const struct verdict *v = &b->v[i];
 
 	if (unlikely((v->copies | v->also) != 0))
 		return deliver_rarer(o, b, i);
 	if (likely(v->op == VERDICT_VNIC))
-		to_vnic(o, v->vnic, b->m[i], rx_len(&b->p[i]));
+		to_vnic_known(o, v->vnic, b->m[i], rx_len(&b->p[i]), plain);
 	else if (v->op == VERDICT_WIRE)
 		to_wire(o, b->m[i], &b->p[i]);
 	else
@@ -199,23 +208,36 @@ static inline uint16_t deliver_some(struct origin *o, struct burst *b, uint16_t 
 	return 1;
 }
 
+/* Inlined twice: what is known of all frames needn't be asked of each. */
+static inline void deliver_all(struct origin *o, struct burst *b, bool plain)
+{
+	const uint32_t n = b->n;
+
+	for (uint32_t i = 0; i < n;)
+		i += deliver_some(o, b, i, plain);
+}
+
 void deliver(struct worker *w, const struct source *src, struct burst *b)
 {
-	struct origin o = {.w = w, .vnics = w->snapshot->vnics};
+	struct origin o = {
+		.w = w, .vnics = w->snapshot->vnics, .endpoints = w->snapshot->endpoints};
 
 	if (src->side == FROM_VNIC) {
 		o.port = o.vnics[src->id].port;
 		o.sender = &w->stats.vnics[src->id];
 		o.sender_id = src->id;
 		o.sent = b->n;
-		for (uint16_t i = 0; i < b->n; i++)
+		for (uint32_t i = 0; i < b->n; i++)
 			o.sent_bytes += b->p[i].len;
 	} else {
 		o.port = &w->snapshot->ports[src->id];
 		o.from_host = src->side == FROM_HOST;
 	}
-	for (uint16_t i = 0; i < b->n;)
-		i = (uint16_t)(i + deliver_some(&o, b, i));
+	o.macnat = o.port != NULL && o.port->macnat;
+	if (likely(b->plain))
+		deliver_all(&o, b, true);
+	else
+		deliver_all(&o, b, false);
 	if (o.sender != NULL) {
 		stats_add(&o.sender->tx_packets, o.sent);
 		stats_add(&o.sender->tx_bytes, o.sent_bytes);

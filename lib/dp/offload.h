@@ -43,6 +43,12 @@
 static inline bool offload_is_needed(const struct rte_mbuf *m, uint32_t caps);
 
 /**
+ * 0: @p m is fit for every egress, whatever its caps: it has no work to be done, is one piece, and is
+ * nobody else's. To be ORed for many frames, without a jump for each.
+ */
+static inline uint64_t offload_doubts(const struct rte_mbuf *m);
+
+/**
  * Makes @p m fit for an egress with @p caps: cuts super-frames, completes
  * checksums, copies what is shared or chained where the egress bears neither.
  * Consumes @p m in every case; a frame that is shared stays what it was for its other owners.

@@ -2,7 +2,8 @@
 /*
  * Counters, by worker and interface. A worker writes its own rows, a few times a
  * burst; anybody may read them, relaxed, and sums over workers. Rows belong to
- * ids, which outlive snapshots, so counters survive a reload.
+ * ids, which outlive snapshots, so counters survive a reload. What vnics and wires were given is
+ * counted where it is sent (struct receiver, tx.h); worker_collect_vnic() and _port() add it all up.
  *
  * The view is the kernel's: a vnic's rx is what its owner received, a port's rx what came
  * from the wire.

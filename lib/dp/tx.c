@@ -6,12 +6,8 @@
 
 void tx_init(struct tx *tx, uint16_t queue, struct stats *stats)
 {
-	tx->n_outlets = 0;
 	tx->queue = queue;
 	tx->stats = stats;
-	tx->captures = NULL;
-	for (uint32_t i = 0; i < TX_RECEIVERS; i++)
-		tx->slot[i] = OUTLET_NONE;
 }
 
 struct outlet *tx_open_outlet(struct tx *tx, uint32_t receiver, struct endpoint *ep)
@@ -20,8 +16,8 @@ struct outlet *tx_open_outlet(struct tx *tx, uint32_t receiver, struct endpoint 
 
 	if (tx->n_outlets == OUTLETS)
 		tx_flush(tx);
-	tx->slot[receiver] = tx->n_outlets;
 	o = &tx->outlets[tx->n_outlets++];
+	tx->receivers[receiver].outlet = o;
 	o->endpoint = ep;
 	o->receiver = receiver;
 	o->caps = __atomic_load_n(&ep->caps, __ATOMIC_RELAXED);
@@ -34,20 +30,12 @@ struct outlet *tx_open_outlet(struct tx *tx, uint32_t receiver, struct endpoint 
 static inline void count_sent(struct tx *tx, uint32_t receiver, uint64_t sum, uint16_t n)
 {
 	uint64_t bytes = sum % TX_GROUP, groups = sum / TX_GROUP;
+	struct receiver *r = &tx->receivers[receiver];
 
-	if (likely(receiver < STATS_MAX_VNICS)) {
-		struct iface_stats *row = &tx->stats->vnics[receiver];
-
-		stats_add(&row->rx_packets, n);
-		stats_add(&row->rx_bytes, bytes);
-		if (groups != 0)
-			stats_add(&row->rx_multicast, groups);
-	} else if (receiver % 2 == 0) {
-		struct iface_stats *row = &tx->stats->ports[(receiver - STATS_MAX_VNICS) / 2];
-
-		stats_add(&row->tx_packets, n);
-		stats_add(&row->tx_bytes, bytes);
-	} /* what the host gets was counted when the port received it */
+	stats_add(&r->packets, n);
+	stats_add(&r->bytes, bytes);
+	if (groups != 0)
+		stats_add(&r->groups, groups);
 }
 
 static inline uint64_t sum_of(const uint32_t *len, uint16_t n)
@@ -189,7 +177,7 @@ void tx_flush(struct tx *tx)
 		struct outlet *o = &tx->outlets[i];
 
 		flush_outlet(tx, o);
-		tx->slot[o->receiver] = OUTLET_NONE;
+		tx->receivers[o->receiver].outlet = NULL;
 	}
 	tx->n_outlets = 0;
 }
@@ -213,7 +201,7 @@ void tx_send_batch(struct tx *tx, uint32_t receiver, struct endpoint *ep, struct
 	struct rte_mbuf *m[BURST_MAX];
 	uint16_t sent;
 
-	if (unlikely(tx->slot[receiver] != OUTLET_NONE || tx->captures != NULL ||
+	if (unlikely(tx->receivers[receiver].outlet != NULL || tx->captures != NULL ||
 		     needs_work(b, caps))) {
 		tx_put_batch(tx, receiver, ep, b);
 		return;

@@ -23,7 +23,15 @@ struct capture_set;
 #define TX_HOST(id)  (STATS_MAX_VNICS + 2 * (uint32_t)(id) + 1)
 #define TX_RECEIVERS (STATS_MAX_VNICS + 2 * CONF_MAX_PORTS)
 
-#define OUTLET_NONE UINT16_MAX
+/**
+ * What a worker keeps of a receiver: half a cache line, of which many thousands are in use. Counts are
+ * of what the receiver got; worker: w, any: ro (relaxed).
+ */
+struct receiver {
+	uint64_t packets, bytes, groups;
+	struct outlet *outlet; /**< where frames wait for it in this turn; NULL: nowhere */
+};
+_Static_assert(sizeof(struct receiver) == 32, "two receivers are a cache line");
 
 /** Frames for one receiver. */
 struct outlet {
@@ -45,9 +53,10 @@ struct tx {
 	uint16_t queue; /**< the worker's tx queue number */
 	struct stats *stats;
 	const struct capture_set *captures; /**< this turn's; NULL: nobody captures */
-	uint16_t slot[TX_RECEIVERS]; /**< receiver → outlet, or OUTLET_NONE */
+	struct receiver receivers[TX_RECEIVERS] __rte_cache_aligned;
 };
 
+/** @p tx is all zeros. */
 void tx_init(struct tx *tx, uint16_t queue, struct stats *stats);
 
 /** Sends everything that waits. */
@@ -60,24 +69,30 @@ void tx_flush_outlet(struct tx *tx, struct outlet *o);
 
 /**
  * Puts @p m into the outlet of @p receiver; consumes it.
- * @param len  what to count for it, with TX_GROUP for a group frame
+ * @param len    what to count for it, with TX_GROUP for a group frame
+ * @param plain  it is known to be fit for every egress
  */
-static inline void tx_put(struct tx *tx, uint32_t receiver, struct endpoint *ep, struct rte_mbuf *m,
-			  uint32_t len)
+static inline void tx_put_known(struct tx *tx, uint32_t receiver, struct endpoint *ep,
+				struct rte_mbuf *m, uint32_t len, bool plain)
 {
-	uint16_t slot = tx->slot[receiver];
-	struct outlet *o;
+	struct outlet *o = tx->receivers[receiver].outlet;
 
-	if (likely(slot != OUTLET_NONE))
-		o = &tx->outlets[slot];
-	else
+	if (unlikely(o == NULL))
 		o = tx_open_outlet(tx, receiver, ep);
 	o->m[o->n] = m;
 	o->len[o->n] = len;
 	o->n++;
-	o->work |= offload_is_needed(m, o->caps);
+	if (!plain)
+		o->work |= offload_is_needed(m, o->caps);
 	if (unlikely(o->n == BURST_MAX))
 		tx_flush_outlet(tx, o);
+}
+
+/** The same, of a frame that isn't known. */
+static inline void tx_put(struct tx *tx, uint32_t receiver, struct endpoint *ep, struct rte_mbuf *m,
+			  uint32_t len)
+{
+	tx_put_known(tx, receiver, ep, m, len, false);
 }
 
 /** Frames that many receivers get, one receiver after the other. The caller's; not consumed. */

@@ -93,7 +93,7 @@ void worker_destroy(struct worker *w)
 }
 
 /* Headers may be split over segments anywhere: what parsing wants is then copied together. */
-static __attribute__((noinline)) bool parse_any(struct pkt *p, const struct rte_mbuf *m)
+static bool parse_header(struct pkt *p, const struct rte_mbuf *m)
 {
 	uint8_t copy[PKT_PARSE_LEN];
 	uint32_t want = RTE_MIN(m->pkt_len, (uint32_t)PKT_PARSE_LEN);
@@ -102,19 +102,10 @@ static __attribute__((noinline)) bool parse_any(struct pkt *p, const struct rte_
 	return bytes != NULL && pkt_parse(p, bytes, want, m->pkt_len);
 }
 
-static inline bool parse_one(struct pkt *p, const struct rte_mbuf *m)
-{
-	if (likely(m->data_len >= PKT_PARSE_LEN))
-		pkt_parse(p, rte_pktmbuf_mtod(m, const uint8_t *), PKT_PARSE_LEN, m->pkt_len);
-	else if (!parse_any(p, m))
-		return false;
-	p->gso = (m->ol_flags & RTE_MBUF_F_TX_TCP_SEG) != 0;
-	return true;
-}
-
 /** What one burst amounts to, for its counters. */
 struct parsed {
 	uint64_t bytes, groups;
+	uint64_t doubts; /**< offload_doubts() of all */
 	uint16_t malformed;
 };
 
@@ -129,29 +120,55 @@ static void capture_malformed(const struct worker *w, const struct source *src,
 			     DROP_MALFORMED, m);
 }
 
-/* Fills b->p; frames that are none are freed, and the burst closes up. */
-static struct parsed parse(const struct worker *w, const struct source *src, struct burst *b)
+static inline void parse_one(struct pkt *p, const struct rte_mbuf *m, struct parsed *sum)
 {
-	struct parsed sum = {0};
-	uint16_t n = 0;
+	p->gso = (m->ol_flags & RTE_MBUF_F_TX_TCP_SEG) != 0;
+	sum->bytes += p->len;
+	sum->groups += pkt_is_group(p);
+	sum->doubts |= offload_doubts(m);
+}
 
-	for (uint16_t i = 0; i < b->n; i++)
-		rte_prefetch0(rte_pktmbuf_mtod(b->m[i], void *));
-	for (uint16_t i = 0; i < b->n; i++) {
+/* From frame @p from on, whatever they are: those that are none are freed, and the burst closes up. */
+static __rte_noinline struct parsed parse_rest(const struct worker *w, const struct source *src,
+					       struct burst *b, uint32_t from, struct parsed sum)
+{
+	uint32_t n = from;
+
+	for (uint32_t i = from; i < b->n; i++) {
 		struct rte_mbuf *m = b->m[i];
 
-		if (unlikely(!parse_one(&b->p[n], m))) {
+		if (parse_header(&b->p[n], m)) {
+			parse_one(&b->p[n], m, &sum);
+			b->m[n++] = m;
+		} else {
 			capture_malformed(w, src, m);
 			rte_pktmbuf_free(m);
 			sum.malformed++;
-			continue;
 		}
-		b->m[n] = m;
-		sum.bytes += b->p[n].len;
-		sum.groups += pkt_is_group(&b->p[n]);
-		n++;
 	}
 	b->n = n;
+	return sum;
+}
+
+/* Fills b->p. Most frames begin with so many bytes in one piece that nothing can be wrong with them. */
+static struct parsed parse(const struct worker *w, const struct source *src, struct burst *b)
+{
+	struct parsed sum = {0};
+	const uint32_t n = b->n;
+	uint32_t i;
+
+	for (i = 0; i < n; i++)
+		rte_prefetch0(rte_pktmbuf_mtod(b->m[i], void *));
+	for (i = 0; i < n && likely(b->m[i]->data_len >= PKT_PARSE_LEN); i++) {
+		const struct rte_mbuf *m = b->m[i];
+
+		pkt_parse(&b->p[i], rte_pktmbuf_mtod(m, const uint8_t *), PKT_PARSE_LEN,
+			  m->pkt_len);
+		parse_one(&b->p[i], m, &sum);
+	}
+	if (unlikely(i < n))
+		sum = parse_rest(w, src, b, i, sum);
+	b->plain = sum.doubts == 0;
 	return sum;
 }
 
@@ -161,22 +178,14 @@ static struct parsed parse(const struct worker *w, const struct source *src, str
  */
 static void prefetch_receivers(const struct worker *w, const struct burst *b)
 {
-	for (uint16_t i = 0; i < b->n; i++) {
+	for (uint32_t i = 0; i < b->n; i++) {
 		uint16_t id = b->h[i].dst;
 
 		if (id == VNIC_NONE)
 			continue;
-		rte_prefetch0(&w->snapshot->vnics[id]);
-		rte_prefetch0(&w->stats.vnics[id]);
-		rte_prefetch0(&w->tx.slot[id]);
+		rte_prefetch0(&w->snapshot->endpoints[id]);
+		rte_prefetch0(&w->tx.receivers[TX_VNIC(id)]);
 	}
-}
-
-static void prefetch_endpoints(const struct worker *w, const struct burst *b)
-{
-	for (uint16_t i = 0; i < b->n; i++)
-		if (b->v[i].op == VERDICT_VNIC)
-			rte_prefetch0(w->snapshot->vnics[b->v[i].vnic].endpoint);
 }
 
 static void from_wire(struct worker *w, const struct source *src, struct burst *b)
@@ -197,15 +206,10 @@ static void from_wire(struct worker *w, const struct source *src, struct burst *
 	} else {
 		classify_from_wire(port, b);
 	}
-	if (w->snapshot->n_vnics > WORKER_FEW_VNICS) {
+	if (w->snapshot->n_vnics > WORKER_FEW_VNICS)
 		prefetch_receivers(w, b);
-		cycles_stamp(&w->cycles, STAGE_CLASSIFY);
-		port->kind->from_wire(port, b);
-		prefetch_endpoints(w, b);
-	} else {
-		cycles_stamp(&w->cycles, STAGE_CLASSIFY);
-		port->kind->from_wire(port, b);
-	}
+	cycles_stamp(&w->cycles, STAGE_CLASSIFY);
+	port->kind->from_wire(port, b);
 	if (unlikely(assist_wants_port(port)))
 		assist_from_wire(w, port, b);
 }
@@ -401,4 +405,45 @@ void worker_sleep(struct worker *w, uint32_t us)
 	warm_reset(&w->warm, 0);
 	idle_sleep(&w->idle, w->epoll, us);
 	cycles_slept(&w->cycles, from);
+}
+
+/* ---- counters ---- */
+
+void worker_collect_vnic(const struct worker *w, uint16_t id, struct iface_stats *sum)
+{
+	const struct receiver *got = &w->tx.receivers[TX_VNIC(id)];
+
+	stats_collect(sum, &w->stats.vnics[id]);
+	sum->rx_packets += __atomic_load_n(&got->packets, __ATOMIC_RELAXED);
+	sum->rx_bytes += __atomic_load_n(&got->bytes, __ATOMIC_RELAXED);
+	sum->rx_multicast += __atomic_load_n(&got->groups, __ATOMIC_RELAXED);
+}
+
+/* What the host gets was counted when the port received it. */
+void worker_collect_port(const struct worker *w, uint16_t id, struct iface_stats *sum)
+{
+	const struct receiver *sent = &w->tx.receivers[TX_WIRE(id)];
+
+	stats_collect(sum, &w->stats.ports[id]);
+	sum->tx_packets += __atomic_load_n(&sent->packets, __ATOMIC_RELAXED);
+	sum->tx_bytes += __atomic_load_n(&sent->bytes, __ATOMIC_RELAXED);
+}
+
+static void clear_receiver(struct receiver *r)
+{
+	__atomic_store_n(&r->packets, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&r->bytes, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&r->groups, 0, __ATOMIC_RELAXED);
+}
+
+void worker_clear_vnic(struct worker *w, uint16_t id)
+{
+	stats_clear(&w->stats.vnics[id]);
+	clear_receiver(&w->tx.receivers[TX_VNIC(id)]);
+}
+
+void worker_clear_port(struct worker *w, uint16_t id)
+{
+	stats_clear(&w->stats.ports[id]);
+	clear_receiver(&w->tx.receivers[TX_WIRE(id)]);
 }

@@ -71,6 +71,14 @@ void worker_destroy(struct worker *w);
 /** One turn on @p s. The worker's thread, or a test in its place. Never blocks. */
 void worker_poll(struct worker *w, const struct snapshot *s);
 
+/** Adds what @p w counted of a vnic, or of a port, to @p sum. Any thread. */
+void worker_collect_vnic(const struct worker *w, uint16_t id, struct iface_stats *sum);
+void worker_collect_port(const struct worker *w, uint16_t id, struct iface_stats *sum);
+
+/** Has the counts begin anew: the id is about to be used again, and no worker knows it. Main. */
+void worker_clear_vnic(struct worker *w, uint16_t id);
+void worker_clear_port(struct worker *w, uint16_t id);
+
 /** Begins counting cycles, and ends it: the last turn's are added. The worker's thread. */
 void worker_begin(struct worker *w);
 void worker_end(struct worker *w);

@@ -88,6 +88,8 @@ struct fwd_port {
 	bool host_reach;
 	bool proxy_arp; /**< ipvlan l3: the wire's questions for vnics are answered here */
 	bool dhcp; /**< some vnic wants DHCP matched */
+	bool macnat; /**< some vnic's frames are translated */
+	bool has_source_mode; /**< macvlan: some vnic is in that mode */
 	uint8_t mode; /**< ipvlan: enum vnic_mode of all its vnics */
 	uint8_t flags; /**< ipvlan: VNIC_F_BRIDGE, _PRIVATE or _VEPA, of all its vnics */
 	uint32_t bcqueuelen;

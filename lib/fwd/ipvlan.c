@@ -137,7 +137,9 @@ static inline void from_wire_one(struct verdict *v, const struct fwd_port *port,
 
 static void from_wire(const struct fwd_port *port, struct burst *b)
 {
-	for (uint16_t i = 0; i < b->n; i++)
+	const uint32_t n = b->n;
+
+	for (uint32_t i = 0; i < n; i++)
 		from_wire_one(&b->v[i], port, &b->p[i], &b->ip[i], b->h[i]);
 }
 
@@ -249,6 +251,8 @@ static inline bool is_spoofed(const struct fwd_vnic *self, const struct pkt *p,
 
 static void from_vnic(const struct fwd_vnic *self, struct burst *b)
 {
+	const uint32_t n = b->n;
+
 	bool l2 = self->port->mode == MODE_L2;
 
 	if (!self->up) {
@@ -259,7 +263,7 @@ static void from_vnic(const struct fwd_vnic *self, struct burst *b)
 		burst_drop(b, DROP_NO_CARRIER);
 		return;
 	}
-	for (uint16_t i = 0; i < b->n; i++) {
+	for (uint32_t i = 0; i < n; i++) {
 		if (is_spoofed(self, &b->p[i], &b->ip[i], b->h[i]))
 			verdict_drop(&b->v[i], DROP_SPOOFED);
 		else if (l2)
@@ -274,11 +278,13 @@ static void from_vnic(const struct fwd_vnic *self, struct burst *b)
 /* What the lower device itself sends, its vnics don't see. */
 static void from_host(const struct fwd_port *port, struct burst *b)
 {
+	const uint32_t n = b->n;
+
 	if (!port->carrier) {
 		burst_drop(b, DROP_NO_CARRIER);
 		return;
 	}
-	for (uint16_t i = 0; i < b->n; i++)
+	for (uint32_t i = 0; i < n; i++)
 		verdict_wire(&b->v[i]);
 }
 

@@ -14,7 +14,8 @@
 
 /** Frames on their way through a turn: mbufs for the stages before and after, values for the decision. */
 struct burst {
-	uint16_t n;
+	uint32_t n;
+	bool plain; /**< every frame is fit for every egress (offload_doubts()) */
 	struct rte_mbuf *m[BURST_MAX];
 	struct pkt p[BURST_MAX];
 	struct pkt_ip ip[BURST_MAX]; /**< for kinds that decide by IP address */
@@ -45,7 +46,7 @@ const struct kind *kind_of(enum vnic_type type);
 /** The verdict of a whole burst. */
 static inline void burst_drop(struct burst *b, enum drop_reason reason)
 {
-	for (uint16_t i = 0; i < b->n; i++)
+	for (uint32_t i = 0; i < b->n; i++)
 		verdict_drop(&b->v[i], reason);
 }
 

@@ -214,6 +214,7 @@ static int list_macs(struct port_lists *l, int index, const struct vnic_in *vnic
 			continue;
 		if (v->mode == MODE_PASSTHRU)
 			l->passthru = v->id;
+		l->has_source_mode |= v->mode == MODE_SOURCE;
 		if (v->up)
 			l->vnic_macs.list[l->vnic_macs.n++] = (struct key_pair){v->mac, v->id};
 	}

@@ -43,6 +43,7 @@ struct port_lists {
 	uint16_t *ids; /**< what the lists above point into */
 	struct key_pairs vnic_macs, group_macs, source_macs;
 	uint16_t passthru;
+	bool has_source_mode;
 	uint32_t bcqueuelen;
 };
 

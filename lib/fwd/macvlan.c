@@ -51,6 +51,12 @@ static inline void group_from_wire(struct verdict *v, const struct fwd_port *por
 		flood_from_wire(v, port, h, span, h.owner);
 }
 
+/* Most ports have none, and then the vnic itself isn't looked at. */
+static inline bool is_source(const struct fwd_port *port, uint16_t id)
+{
+	return port->has_source_mode && port->vnics[id].mode == MODE_SOURCE;
+}
+
 static inline void unicast_from_wire(struct verdict *v, const struct fwd_port *port,
 				     const struct pkt *p, struct hit h)
 {
@@ -58,7 +64,7 @@ static inline void unicast_from_wire(struct verdict *v, const struct fwd_port *p
 		verdict_drop(v, DROP_VNIC_DOWN);
 	else if (port->passthru != VNIC_NONE)
 		verdict_vnic(v, port->passthru);
-	else if (h.dst == VNIC_NONE || port->vnics[h.dst].mode == MODE_SOURCE) /* U3 */
+	else if (h.dst == VNIC_NONE || is_source(port, h.dst)) /* U3 */
 		verdict_pass(v, port, p);
 	else
 		verdict_vnic(v, h.dst); /* U4 */
@@ -156,29 +162,35 @@ static inline void from_host_one(struct verdict *v, const struct fwd_port *port,
 
 static void from_wire(const struct fwd_port *port, struct burst *b)
 {
-	for (uint16_t i = 0; i < b->n; i++)
+	const uint32_t n = b->n;
+
+	for (uint32_t i = 0; i < n; i++)
 		from_wire_one(&b->v[i], port, &b->p[i], b->h[i]);
 }
 
 static void from_vnic(const struct fwd_vnic *self, struct burst *b)
 {
+	const uint32_t n = b->n;
+
 	if (!self->up) {
 		burst_drop(b, DROP_VNIC_DOWN);
 	} else if (!self->carrier) { /* T0 */
 		burst_drop(b, DROP_NO_CARRIER);
 	} else {
-		for (uint16_t i = 0; i < b->n; i++)
+		for (uint32_t i = 0; i < n; i++)
 			from_vnic_one(&b->v[i], self, &b->p[i], &b->ip[i], b->h[i]);
 	}
 }
 
 static void from_host(const struct fwd_port *port, struct burst *b)
 {
+	const uint32_t n = b->n;
+
 	if (!port->carrier) {
 		burst_drop(b, DROP_NO_CARRIER);
 		return;
 	}
-	for (uint16_t i = 0; i < b->n; i++)
+	for (uint32_t i = 0; i < n; i++)
 		from_host_one(&b->v[i], port, &b->p[i], b->h[i]);
 }
 

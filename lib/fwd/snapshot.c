@@ -20,12 +20,23 @@ static int allocate(struct snapshot *s, size_t n_ports, const struct vnic_in *vn
 	s->n_vnics = top;
 	s->n_ports = (uint32_t)n_ports;
 	s->vnics = aligned_alloc(FWD_VNIC_LEN, (top + 1) * sizeof(*s->vnics));
+	s->endpoints = calloc(top + 1, sizeof(*s->endpoints));
 	s->ports = calloc(n_ports + 1, sizeof(*s->ports));
 	s->lists = calloc(n_ports + 1, sizeof(*s->lists));
-	if (s->vnics == NULL || s->ports == NULL || s->lists == NULL)
+	if (s->vnics == NULL || s->endpoints == NULL || s->ports == NULL || s->lists == NULL)
 		return -ENOMEM;
 	memset(s->vnics, 0, (top + 1) * sizeof(*s->vnics));
 	return 0;
+}
+
+/* What a port's vnics have in common, or one of them has. */
+static void sum_up(struct fwd_port *p, const struct fwd_vnic *v)
+{
+	p->kind = v->kind;
+	p->mode = v->mode;
+	p->flags = (uint8_t)v->flags;
+	p->dhcp |= v->dhcp;
+	p->macnat |= v->macnat;
 }
 
 static void place_vnics(struct snapshot *s, const struct vnic_in *vnics, size_t n_vnics)
@@ -38,13 +49,9 @@ static void place_vnics(struct snapshot *s, const struct vnic_in *vnics, size_t 
 		v->port = in->port >= 0 ? &s->ports[in->port] : NULL;
 		v->peer = in->peer != VNIC_NONE ? &s->vnics[in->peer] : NULL;
 		v->needs_hits = v->kind->needs_hits(v);
+		s->endpoints[in->vnic.id] = v->endpoint;
 		if (v->port != NULL)
-			s->ports[in->port].kind = v->kind;
-		if (v->port != NULL) {
-			s->ports[in->port].mode = v->mode;
-			s->ports[in->port].flags = (uint8_t)v->flags;
-			s->ports[in->port].dhcp |= v->dhcp;
-		}
+			sum_up(&s->ports[in->port], v);
 	}
 }
 
@@ -76,9 +83,11 @@ static int build_port(struct snapshot *s, const struct port_in *in, uint16_t ind
 	p->mode = from_vnics.mode;
 	p->flags = from_vnics.flags;
 	p->dhcp = from_vnics.dhcp;
+	p->macnat = from_vnics.macnat;
 	p->id = index;
 	p->vnics = s->vnics;
 	p->passthru = l->passthru;
+	p->has_source_mode = l->has_source_mode;
 	p->bcqueuelen = l->bcqueuelen;
 	p->lists = l->floods;
 	p->n_lists = l->n_floods;
@@ -165,6 +174,7 @@ void snapshot_free(struct snapshot *s)
 		free(s->plans[i].sources);
 	free(s->plans);
 	free(s->vnics);
+	free(s->endpoints);
 	free(s->ports);
 	free(s->lists);
 	free(s);

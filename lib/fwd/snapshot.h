@@ -37,6 +37,8 @@ struct plan {
 struct snapshot {
 	uint64_t generation;
 	struct fwd_vnic *vnics; /**< by id; n_vnics is one more than the greatest id */
+	struct endpoint *
+		*endpoints; /**< theirs, by id: all that delivery reads of most receivers */
 	uint32_t n_vnics;
 	struct fwd_port *ports;
 	uint32_t n_ports;

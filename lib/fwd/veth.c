@@ -22,12 +22,14 @@ static inline void from_vnic_one(struct verdict *v, const struct fwd_vnic *self,
 
 static void from_vnic(const struct fwd_vnic *self, struct burst *b)
 {
+	const uint32_t n = b->n;
+
 	if (!self->up) {
 		burst_drop(b, DROP_VNIC_DOWN);
 	} else if (!self->carrier) { /* the peer is down */
 		burst_drop(b, DROP_NO_CARRIER);
 	} else {
-		for (uint16_t i = 0; i < b->n; i++)
+		for (uint32_t i = 0; i < n; i++)
 			from_vnic_one(&b->v[i], self, &b->p[i]);
 	}
 }

@@ -56,10 +56,15 @@ static inline uint16_t pkt_load16(const uint8_t *b)
  */
 static inline bool pkt_parse(struct pkt *p, const uint8_t *b, uint32_t n, uint32_t len)
 {
+	uint64_t dst, src;
+
 	if (n < PKT_ETH_LEN)
 		return false;
-	p->dst = mac_load(b);
-	p->src = mac_load(b + 6);
+	/* Eight bytes are one load; of the header's fourteen two of them are enough. */
+	memcpy(&dst, b, sizeof(dst));
+	memcpy(&src, b + 6, sizeof(src));
+	p->dst = dst & MAC_MASK;
+	p->src = src & MAC_MASK;
 	p->len = len;
 	p->type = pkt_load16(b + 12);
 	p->tagged = p->type == PKT_TYPE_VLAN || p->type == PKT_TYPE_QINQ;

@@ -33,9 +33,9 @@ static struct rig rig;
 
 static uint64_t delivered(void)
 {
-	const struct stats *s = &rig.rt.dp.workers[0]->stats;
+	const struct receiver *got = rig.rt.dp.workers[0]->tx.receivers;
 
-	return s->vnics[0].rx_packets + s->vnics[1].rx_packets;
+	return got[TX_VNIC(0)].packets + got[TX_VNIC(1)].packets;
 }
 
 static double round_of(int sender, const char *b, size_t len, int n, unsigned int pause)

@@ -30,6 +30,7 @@ static void build(struct world *w, const struct case_row *row)
 	w->port.vnics = w->vnics;
 	w->port.kind = &macvlan_kind;
 	w->port.passthru = w->lists.passthru;
+	w->port.has_source_mode = w->lists.has_source_mode;
 	w->port.bcqueuelen = w->lists.bcqueuelen;
 	w->port.lists = w->lists.floods;
 	w->port.sources = w->lists.sources;
