@@ -521,6 +521,46 @@ def test_output_that_fails():
               (1, "vnicctl: cannot write: No space left on device\n"), "/dev/full")
 
 
+def complete(daemon, *words):
+    """What bash offers for the last of these words, `--socket PATH` being there already."""
+    script = """
+        source "$1"; shift
+        COMP_WORDS=(vnicctl "$@"); COMP_CWORD=$#
+        _vnicctl
+        printf '%s\\n' "${COMPREPLY[@]}"
+    """
+    source = os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "..", "app",
+                          "vnicctl", "vnicctl.bash")
+    path = os.path.dirname(forwarder.vnicctl()) + ":" + os.environ["PATH"]
+    done = subprocess.run(["bash", "-c", script, "bash", source, "--socket", daemon.path, *words],
+                          capture_output=True, text=True, check=True, timeout=30,
+                          env=dict(os.environ, PATH=path))
+    equal(done.stderr, "", f"{words}: stderr")
+    return done.stdout.split("\n")[:-1]
+
+
+def test_completion():
+    """bash completes words of the grammar, and names that the daemon has."""
+    answers = {"link.show": [WEB, DB], "port.show": [ETH0]}
+    with Daemon(lambda request: result(answers[request["method"]])(request)) as daemon:
+        for words, offers in (
+                (("link", "show", ""), ["web", "db"]),
+                (("link", "set", "w"), ["web"]),
+                (("link", "add", "link", ""), ["eth0"]),
+                (("link", "set", "web", "mod"), ["mode"]),
+                (("link", "set", "web", "macaddr", ""), ["add", "del", "set", "flush"]),
+                (("drops", "show", ""), ["web", "db", "eth0"]),
+                (("route", "add", "default", "dev", ""), ["eth0"]),
+                (("capture", ""), ["web", "db", "eth0"]),
+                (("capture", "web", ""), ["in", "out", "drops", "any", "-w", "-c", "-s"]),
+                (("top", "sort", ""), ["name", "rx", "tx", "drops"]),
+                (("-s", "dr"), ["drops"]),
+                (("l", "s", ""), ["web", "db"]),
+                (("l", "delete", "d"), ["db"]),
+                (("addr", "add", "10.0.0.2/24", "dev", ""), ["web", "db", "eth0"])):
+            equal(complete(daemon, *words), offers, f"{words}")
+
+
 def test_needs_no_dpdk():
     """vnicctl links no DPDK library: it starts on machines without them."""
     done = subprocess.run(["ldd", forwarder.vnicctl()], capture_output=True, text=True, check=True)
