@@ -239,10 +239,10 @@ json_t *show_port(const struct runtime *rt, const struct port_rt *p, const struc
 	return o;
 }
 
-void show_drops(json_t *list, const char *ifname, const struct iface_stats *sum)
+void show_drops(json_t *list, const char *ifname, const struct iface_stats *sum, bool all)
 {
 	for (int r = DROP_NONE + 1; r < DROP_N_REASONS; r++)
-		if (sum->drops[r] != 0)
+		if (all || sum->drops[r] != 0)
 			json_array_append_new(
 				list, json_pack("{s:s,s:s,s:I,s:s}", "ifname", ifname, "reason",
 						drop_reason_name((enum drop_reason)r), "packets",

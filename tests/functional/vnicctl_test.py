@@ -239,6 +239,8 @@ def test_requests():
     asks("port.show", {"name": "eth0", **brief}, "port", "show", "eth0")
     asks("drops.show", {}, "-s", "drops")
     asks("drops.show", {"name": "web"}, "drops", "show", "web")
+    asks("drops.show", {}, "-j", "drops")
+    asks("drops.show", {"name": "web", "details": True}, "-d", "drops", "show", "web")
     asks("config.reload", {}, "config", "reload")
     asks("config.check", {"file": "/etc/vnic.ini"}, "config", "check", "/etc/vnic.ini")
     asks("config.check", {"file": os.path.join(os.getcwd(), "a b.ini")},
