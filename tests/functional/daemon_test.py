@@ -74,6 +74,16 @@ def test_usage():
         taptest.check(status == 0 and "--check" in out, f"{words}: {status} {out}")
 
 
+def test_eal_usage():
+    """So is what EAL finds wrong with its options."""
+    forwarder.need()
+    with tempfile.TemporaryDirectory() as d:
+        for words in (("--colour=red",), ("-l", "127"), ("--no-huge", "--in-memory")):
+            status, _, errors = call(*words, "--", "-c", ini_file(d, INI))
+            taptest.equal(status, 2, f"{words}: status; {errors[-500:]}")
+            taptest.check("in front of the `--`" in errors, f"{words}: {errors}")
+
+
 def test_start_that_fails():
     """A device that isn't there: one line that names the port, status 1."""
     forwarder.need()
