@@ -259,6 +259,9 @@ def test_changes():
     asks("link.add", {**web, "mode": "source", "flags": "nodst", "sources": ["a", "b"],
                       "state": "up"},
          *"link add web link eth0 type macvlan mode source flag nodst macaddr set a b up".split())
+    for verb, sources in (("add a b", ["a", "b"]), ("del a", []), ("flush", [])):
+        asks("link.add", {**web, "mode": "source", "sources": sources},
+             *f"link add web link eth0 type macvlan mode source macaddr {verb}".split())
     asks("link.add", {**web, "type": "ipvlan", "mode": "l2", "flags": "bridge"},
          *"link add web link eth0 type ipvlan mode l2 bridge".split())
     asks("link.add", {"name": "a", "type": "veth", "endpoint": "tap:a",
@@ -395,6 +398,7 @@ def test_usage_errors():
         (["link", "set", "web", "up", "down"], "the state is there twice"),
         (["link", "set", "web", "macaddr"], "macaddr needs add"),
         (["link", "set", "web", "macaddr", "drop"], "macaddr needs add"),
+        (["link", "set", "web", "macaddr", "flush", "02:00:00:00:00:01"], "is too much"),
         (["link", "set", "web", "macaddr", "flush", "macaddr", "flush"], "macaddr is there twice"),
         (["link", "set", "web", "macaddr", "add", "caf\udcc3"], "not UTF-8"),
         (["link", "set", "web", "bogus"], "unexpected 'bogus'"),
