@@ -7,9 +7,14 @@
 #include "ctl/show.h"
 #include "ctl/workers.h"
 
-static json_t *no_such(struct err *err, const char *name)
+static json_t *no_such(const struct runtime *rt, struct err *err, const char *name)
 {
-	err_set(err, ENODEV, "there is no \"%s\"", name);
+	if (runtime_port(rt, name) != NULL)
+		err_set(err, ENODEV, "\"%s\" is a port: try port show (ENODEV)", name);
+	else if (runtime_vnic(rt, name) != NULL)
+		err_set(err, ENODEV, "\"%s\" is a vnic: try link show (ENODEV)", name);
+	else
+		err_set(err, ENODEV, "there is no \"%s\" (ENODEV)", name);
 	return NULL;
 }
 
@@ -41,7 +46,7 @@ static json_t *link_show(const json_t *params, void *arg, struct err *err)
 		return NULL;
 	v = name != NULL ? runtime_vnic(rt, name) : NULL;
 	if (name != NULL && v == NULL)
-		return no_such(err, name);
+		return no_such(rt, err, name);
 	list = json_array();
 	if (v != NULL)
 		json_array_append_new(list, show_link(rt, v, &what));
@@ -63,7 +68,7 @@ static json_t *port_show(const json_t *params, void *arg, struct err *err)
 		return NULL;
 	p = name != NULL ? runtime_port(rt, name) : NULL;
 	if (name != NULL && p == NULL)
-		return no_such(err, name);
+		return no_such(rt, err, name);
 	list = json_array();
 	if (p != NULL)
 		json_array_append_new(list, show_port(rt, p, &what));
@@ -103,7 +108,7 @@ static json_t *drops_show(const json_t *params, void *arg, struct err *err)
 	}
 	if (name != NULL && !found) {
 		json_decref(list);
-		return no_such(err, name);
+		return no_such(rt, err, name);
 	}
 	return list;
 }
