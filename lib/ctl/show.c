@@ -110,6 +110,7 @@ static json_t *info_data(const struct vnic_rt *v)
 	if (c->flags & VNIC_F_NODST)
 		json_object_set_new(o, "nodst", json_true());
 	json_object_set_new(o, "bcqueuelen", json_integer(c->bcqueuelen));
+	json_object_set_new(o, "usedbcqueuelen", json_integer(v->port->bcqueuelen));
 	if (c->bclim != 1)
 		json_object_set_new(o, "bclim", json_integer(c->bclim));
 	if (c->mode == MODE_SOURCE) {

@@ -59,6 +59,7 @@ class CommandSide(forwarder.ForwarderSide):
         return [*(["flag", ",".join(v.flags)] if v.flags else []),
                 *(["macaddr", "set", *sources] if sources else []),
                 *(["mtu", str(v.mtu)] if v.mtu else []),
+                *(["bcqueuelen", str(v.bcqueuelen)] if v.bcqueuelen >= 0 else []),
                 "up" if v.up else "down"]
 
     def add(self, name, mode=None, mac=None, *words):
@@ -234,6 +235,20 @@ def allow_list_refusals(side, _):
                      side.set("B1", "macaddr", "add", X1)))
 
 
+@row("MV-540")
+def queue_lengths(side, _):
+    def lengths(*names):
+        found = [side.info(n)["linkinfo"]["info_data"] for n in names]
+        return " ".join(f"{d['bcqueuelen']}/{d['usedbcqueuelen']}" for d in found)
+
+    states = [lengths("B1", "B2")]
+    taptest.equal(side.set("B1", "bcqueuelen", "3000"), "OK", "set")
+    states.append(lengths("B1", "B2"))
+    taptest.equal(tell(side.forwarder, "link", "del", "b1"), "OK", "del")
+    states.append(lengths("B2"))
+    return " | ".join(states)
+
+
 @row("MV-554")
 def mac_of_another_that_is_down(side, _):
     return (f"set={side.set('B3', 'address', frames.mac('B2'))} up3={side.set('B3', 'up')} "
@@ -305,8 +320,9 @@ def test_shapes():
                        "address": "02:00:00:00:00:01"}, "web")
         taptest.equal(link["linkinfo"]["info_kind"], "macvlan", "kind")
         data = link["linkinfo"]["info_data"]
-        taptest.equal((data["mode"], data["nodst"], data["macaddr_data"]),
-                      ("source", True, [X1, X2]), "info_data")
+        taptest.equal(data, {"mode": "source", "nodst": True, "bcqueuelen": 1000,
+                             "usedbcqueuelen": 1000, "macaddr_count": 2,
+                             "macaddr_data": [X1, X2]}, "info_data, as iproute2's")
         f.ctl("l", "set", "dev", "web", "down", "type", "macvlan", "mode", "bridge")
         taptest.equal(f.link("web")["operstate"], "DOWN", "operstate")
         taptest.check("nodst" not in f.link("web")["linkinfo"]["info_data"], "nodst stayed")
