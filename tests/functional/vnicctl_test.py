@@ -22,10 +22,11 @@ WEB = {
     "ifname": "web", "link": "eth0", "flags": ["BROADCAST", "MULTICAST", "UP", "LOWER_UP"],
     "mtu": 1500, "operstate": "UP", "address": "02:00:00:00:00:01",
     "linkinfo": {"info_kind": "macvlan",
-                 "info_data": {"mode": "bridge", "flags": ["nopromisc"], "bcqueuelen": 1000,
-                               "sources": []}},
+                 "info_data": {"mode": "source", "nodst": True, "bcqueuelen": 1000,
+                               "usedbcqueuelen": 3000, "macaddr_count": 2,
+                               "macaddr_data": ["02:aa:00:00:00:01", "02:aa:00:00:00:02"]}},
     "endpoint": {"type": "tap", "target": "web0", "netns": "web", "queues": 1, "state": "up",
-                 "reason": None},
+                 "reason": None, "detail": "ifindex=7 groups=3"},
     "stats64": {"rx": {"bytes": 3267, "packets": 29, "errors": 0, "dropped": 1234567890123,
                        "multicast": 7},
                 "tx": {"bytes": 0, "packets": 0, "errors": 0, "dropped": 0}},
@@ -43,7 +44,8 @@ DB = {
 ETH0 = {
     "ifname": "eth0", "flags": ["BROADCAST", "MULTICAST", "UP", "LOWER_UP"], "mtu": 1500,
     "operstate": "UP", "address": "52:54:00:00:00:01",
-    "device": {"type": "dev", "target": "0000:3b:00.0", "driver": "net_ice", "numa": 1},
+    "device": {"type": "dev", "target": "0000:3b:00.0", "driver": "net_ice", "numa": 1,
+               "detail": "rx_queues=4"},
     "host": {"type": "tap", "target": "vnic-eth0", "netns": None, "state": "down",
              "reason": "its MAC is in use"},
     "stats64": {"rx": {"bytes": 1, "packets": 2}, "tx": {"bytes": 3, "packets": 4}},
@@ -147,15 +149,17 @@ def test_link_text():
     """link show: two lines a vnic, and why one is down."""
     with Daemon(result([WEB, DB])) as daemon:
         expect(daemon.run("link", "show"), 0,
-               WEB_HEAD + "    link/ether 02:00:00:00:00:01 macvlan mode bridge\n" + DB_TEXT)
+               WEB_HEAD + "    link/ether 02:00:00:00:00:01 macvlan mode source\n" + DB_TEXT)
 
 
 def test_link_details():
     """-d link show: the endpoint and what else is known."""
     with Daemon(result([WEB, DB])) as daemon:
         expect(daemon.run("-d", "link"), 0, WEB_HEAD + """\
-    link/ether 02:00:00:00:00:01 macvlan mode bridge flags nopromisc bcqueuelen 1000
+    link/ether 02:00:00:00:00:01 macvlan mode source nodst bcqueuelen 1000 usedbcqueuelen 3000 \
+remotes (2) 02:aa:00:00:00:01 02:aa:00:00:00:02
     endpoint tap:web0 netns web queues 1 state up
+        ifindex=7 groups=3
 db: <BROADCAST,MULTICAST,UP> mtu 9000 state DOWN
     link/ether 02:00:00:00:00:02 veth peer app
     endpoint vhost:/run/db.sock queues 1 state down
@@ -167,7 +171,7 @@ def test_link_statistics():
     """-s link show: numbers below their words, as ip prints them; drops that happened."""
     with Daemon(result([WEB])) as daemon:
         expect(daemon.run("-s", "link", "show", "web"), 0, WEB_HEAD + """\
-    link/ether 02:00:00:00:00:01 macvlan mode bridge
+    link/ether 02:00:00:00:00:01 macvlan mode source
     RX: bytes packets errors       dropped mcast
          3267      29      0 1234567890123     7
     TX: bytes packets errors dropped
@@ -194,6 +198,7 @@ def test_port_text():
         expect(daemon.run("port", "show", "eth0"), 0,
                head + second + "\n    host down: its MAC is in use\n")
         expect(daemon.run("-s", "-d", "port"), 0, head + second + """ numa 1
+        rx_queues=4
     host tap:vnic-eth0 state down
     host down: its MAC is in use
     RX: bytes packets
@@ -503,7 +508,7 @@ def test_many_vnics():
     vnics = [dict(WEB, ifname=f"web{i}") for i in range(60000)]
     with Daemon(result(vnics)) as daemon:
         done = daemon.run("-s", "-d", "link")
-        equal((done.returncode, done.stdout.count("\n")), (0, 60000 * 8), "lines")
+        equal((done.returncode, done.stdout.count("\n")), (0, 60000 * 9), "lines")
         done = daemon.run("-j", "link")
         equal(json.loads(done.stdout)[59999]["ifname"], "web59999", "the last")
 
