@@ -202,6 +202,7 @@ json_t *show_link(const struct runtime *rt, const struct vnic_rt *v, const struc
 	json_object_set_new(o, "mtu", json_integer(v->mtu));
 	json_object_set_new(o, "operstate",
 			    json_string(show_operstate(v->up, v->carrier, v->port != NULL)));
+	json_object_set_new(o, "link_type", json_string("ether"));
 	json_object_set_new(o, "address", mac_string(v->mac));
 	json_object_set_new(o, "linkinfo",
 			    json_pack("{s:s,s:o}", "info_kind", vnic_type_name(c->type),
@@ -228,6 +229,7 @@ json_t *show_port(const struct runtime *rt, const struct port_rt *p, const struc
 	json_object_set_new(o, "flags", flags(up, p->carrier, false));
 	json_object_set_new(o, "mtu", json_integer(p->mtu));
 	json_object_set_new(o, "operstate", json_string(show_operstate(up, p->carrier, false)));
+	json_object_set_new(o, "link_type", json_string("ether"));
 	json_object_set_new(o, "address", mac_string(p->mac));
 	json_object_set_new(o, "promisc", json_boolean(!p->filtered));
 	json_object_set_new(o, "device",

@@ -315,9 +315,10 @@ def test_shapes():
         f.ctl("link", "add", "link", "eth0", "web", "address", "02:00:00:00:00:01", "mtu", "1400",
               "type", "macvlan", "mode", "source", "nodst", "macaddr", "set", X1, X2)
         link = f.link("web")
-        taptest.equal({k: link[k] for k in ("ifname", "link", "mtu", "address", "operstate")},
+        taptest.equal({k: link[k] for k in ("ifname", "link", "mtu", "link_type", "address",
+                                            "operstate")},
                       {"ifname": "web", "link": "eth0", "mtu": 1400, "operstate": "UP",
-                       "address": "02:00:00:00:00:01"}, "web")
+                       "link_type": "ether", "address": "02:00:00:00:00:01"}, "web")
         taptest.equal(link["linkinfo"]["info_kind"], "macvlan", "kind")
         data = link["linkinfo"]["info_data"]
         taptest.equal(data, {"mode": "source", "nodst": True, "bcqueuelen": 1000,
