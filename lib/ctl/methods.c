@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
+#include <sys/stat.h>
 
 #include "ctl/commands.h"
 #include "ctl/control.h"
@@ -113,6 +114,14 @@ static json_t *drops_show(const json_t *params, void *arg, struct err *err)
 	return list;
 }
 
+/* Whoever writes into a pipe may take his time, and main would wait for him. */
+static bool is_pipe(const char *file)
+{
+	struct stat st;
+
+	return stat(file, &st) == 0 && S_ISFIFO(st.st_mode);
+}
+
 static json_t *config_check(const json_t *params, void *arg, struct err *err)
 {
 	static const char *const known[] = {"file", NULL};
@@ -125,7 +134,10 @@ static json_t *config_check(const json_t *params, void *arg, struct err *err)
 	    rpc_need_string(params, "file", &file, err) != 0)
 		return NULL;
 	es.file = file;
-	conf_free(control_load(file, &es));
+	if (is_pipe(file))
+		errors_add(&es, 0, EINVAL, NULL, NULL, "is a pipe; only a file can be checked");
+	else
+		conf_free(control_load(file, &es));
 	list = json_array();
 	for (size_t i = 0; i < es.n; i++) {
 		char line[1024];

@@ -502,6 +502,13 @@ def test_save_and_reload():
         taptest.equal(sorted(f.rpc("link.show", {"statistics": False}), key=key),
                       sorted(links, key=key), "links after the reload")
         taptest.equal(f.ctl("config", "show"), text, "the text after the reload")
+        # Somebody who holds a pipe open and writes nothing doesn't stop the daemon.
+        pipe = os.path.join(directory, "pipe")
+        os.mkfifo(pipe)
+        with open(pipe, "r+b", buffering=0):
+            status, _, err = f.ctl("config", "check", pipe, check=False)
+        taptest.equal((status, err), (1, f"{pipe}: is a pipe; only a file can be checked\n"),
+                      "config check of a pipe")
         status, _, err = f.ctl("config", "save", "/nonexistent/x.ini", check=False)
         taptest.equal((status, err), (1, "vnicctl: /nonexistent/x.ini: No such file or directory\n"),
                       "a folder that isn't there")
