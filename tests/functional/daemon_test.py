@@ -5,6 +5,7 @@
 import os
 import re
 import resource
+import shutil
 import signal
 import socket
 import subprocess
@@ -195,6 +196,7 @@ def test_descriptors_run_out():
                  "--socket", os.path.join(d, "s")]
         done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False,
                               preexec_fn=limit)
+        shutil.rmtree(f"/var/run/dpdk/vfd{os.getpid()}", ignore_errors=True)
         taptest.equal(done.returncode, 1, f"status: {done.stderr[-500:]}")
         taptest.check("file descriptors" in done.stderr and "150" in done.stderr,
                       done.stderr[-500:])
