@@ -159,6 +159,22 @@ static int run(const struct args *a, struct conf *conf)
 	return run_single(&args, conf);
 }
 
+/* What EAL finds wrong with its options is wrong at the next try, too. */
+static int start_eal(int argc, char **argv)
+{
+	int error;
+
+	if (rte_eal_init(argc, argv) >= 0)
+		return 0;
+	error = rte_errno;
+	if (error == EINVAL)
+		LOG(ERR, CTL, "EAL can't start with these options, in front of the `--`");
+	else
+		LOG(ERR, CTL, "EAL can't start: %s",
+		    error != 0 ? rte_strerror(error) : "its reason is above");
+	return error == EINVAL ? 2 : 1;
+}
+
 static struct conf *load(const char *path)
 {
 	struct errors es = {.file = path};
@@ -192,10 +208,10 @@ int main(int argc, char **argv)
 		conf_free(conf);
 		return 0;
 	}
-	if (rte_eal_init(a.n_eal, argv) < 0) {
-		LOG(ERR, CTL, "EAL can't start: %s", rte_strerror(rte_errno));
+	status = start_eal(a.n_eal, argv);
+	if (status != 0) {
 		conf_free(conf);
-		return 1;
+		return status;
 	}
 	status = run(&a, conf);
 	rte_eal_cleanup();

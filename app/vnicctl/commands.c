@@ -56,6 +56,15 @@ static int parse_show(const struct options *o, int argc, char **argv, json_t *pa
 	return ret;
 }
 
+/** As parse_name(); also those that are 0 only for who asks, though he reads JSON: there may be a million. */
+static int parse_drops(const struct options *o, int argc, char **argv, json_t *params,
+		       struct err *err)
+{
+	int ret = parse_name(o, argc, argv, params, err);
+
+	return ret == 0 && o->details ? set(params, "details", json_true(), "-d", err) : ret;
+}
+
 static int parse_nothing(const struct options *o, int argc, char **argv, json_t *params,
 			 struct err *err)
 {
@@ -232,7 +241,7 @@ static const struct verb drops_verbs[] = {
 	 "[NAME]",
 	 "dropped frames by name and reason; -d: also those that are 0",
 	 "drops.show",
-	 parse_name,
+	 parse_drops,
 	 show_drops,
 	 NULL},
 };

@@ -68,6 +68,34 @@ static void check_governor(struct doctor *d, const struct cpus *workers)
 	}
 }
 
+static void check_list(struct doctor *d, const struct cpus *workers, const struct lcore_set *set,
+		       const char *kind, const char *name)
+{
+	char list[256];
+
+	if (set->all)
+		return;
+	for (unsigned int i = 0; i < CONF_MAX_WORKERS; i++)
+		if ((set->bits[i / 64] >> i % 64 & 1) != 0 && cpus_has(workers, i))
+			return;
+	cpus_format(workers, list, sizeof(list));
+	found(d, LEVEL_ERROR, "cores",
+	      "[%s %s] workers: none of them forwards; -l leaves %s for it", kind, name, list);
+}
+
+/* `workers =`, where it is known who they are. */
+static void check_lists(struct doctor *d, const struct cpus *workers)
+{
+	const struct conf *c = d->conf;
+
+	if (c == NULL || !d->has_lcores)
+		return;
+	for (size_t i = 0; i < c->n_ports; i++)
+		check_list(d, workers, &c->ports[i].workers, "port", c->ports[i].name);
+	for (size_t i = 0; i < c->n_vnics; i++)
+		check_list(d, workers, &c->vnics[i].workers, "vnic", c->vnics[i].name);
+}
+
 void check_cores(struct doctor *d)
 {
 	struct cpus online, workers;
@@ -91,6 +119,7 @@ void check_cores(struct doctor *d)
 		found(d, LEVEL_WARNING, "cores",
 		      "there is one core: a worker polls it all the time");
 	workers = workers_of(d, &online);
+	check_lists(d, &workers);
 	check_isolation(d, &workers);
 	check_governor(d, &workers);
 }

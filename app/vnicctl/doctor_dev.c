@@ -73,6 +73,37 @@ static void check_dir_of(struct doctor *d, const struct place *p, const char *pa
 	mend(d, "mkdir -p %s", sys_quote(dir));
 }
 
+/* What drivers of virtual devices are called, by today's names and by old ones. */
+static bool is_vdev(const char *name)
+{
+	return strncmp(name, "net_", 4) == 0 || strncmp(name, "eth_", 4) == 0 ||
+	       strncmp(name, "virtio_user", 11) == 0;
+}
+
+/* `device = eth0`: the first idea of who knows the netdev. */
+static void check_name(struct doctor *d, const struct place *p)
+{
+	char name[64], link[64] = "", address[20];
+	const struct endpoint_conf nic = {.type = ENDPOINT_DEV, .target = link};
+
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(p->ep->target, ","), p->ep->target);
+	if (is_vdev(name))
+		return;
+	if (strchr(name, '/') == NULL && sys_exists(d, "/sys/class/net/%s", name)) {
+		sys_link(d, link, sizeof(link), "/sys/class/net/%s/device", name);
+		if (!pci_address(&nic, address))
+			address[0] = '\0';
+		found(d, LEVEL_ERROR, "device",
+		      "%s: %s is a netdev of the kernel; for DPDK it is %s%snet_af_xdp0,iface=%s",
+		      p->name, name, address, address[0] != '\0' ? ", or " : "", name);
+	} else if (strpbrk(name, "-.:/") == NULL) { /* else it may be on another bus than PCI */
+		found(d, LEVEL_ERROR, "device",
+		      "%s: no driver of DPDK is called '%s': a PCI address (0000:3b:00.0), or a "
+		      "virtual device (net_af_xdp0,iface=eth0)?",
+		      p->name, name);
+	}
+}
+
 static void check_vdev(struct doctor *d, const struct place *p)
 {
 	const char *t = p->ep->target;
@@ -98,6 +129,8 @@ static void check_vdev(struct doctor *d, const struct place *p)
 		devarg(t, "socket-abstract", abstract, sizeof(abstract));
 		if (strcmp(abstract, "no") == 0 && devarg(t, "socket", value, sizeof(value)))
 			check_dir_of(d, p, value);
+	} else {
+		check_name(d, p);
 	}
 }
 

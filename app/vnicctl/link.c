@@ -142,7 +142,10 @@ static json_t *take_list(struct words *w, struct err *err)
 	return list;
 }
 
-/** macaddr add|del|set|flush MAC…; a new vnic has an empty list, so add and set are one. */
+/**
+ * macaddr add|del|set MAC…, macaddr flush; a new vnic has an empty list, so add and set are one,
+ * and so are del and flush.
+ */
 static int take_macaddr(struct words *w, bool is_new, json_t *params, struct err *err)
 {
 	static const char *const verbs[] = {"add", "del", "set", "flush"};
@@ -159,8 +162,17 @@ static int take_macaddr(struct words *w, bool is_new, json_t *params, struct err
 	list = take_list(w, err);
 	if (list == NULL)
 		return -EINVAL;
-	if (is_new)
+	if (strcmp(verb, "flush") == 0 && json_array_size(list) > 0) {
+		err_set(err, EINVAL, "macaddr flush is for all: '%s' is too much",
+			json_string_value(json_array_get(list, 0)));
+		json_decref(list);
+		return -EINVAL;
+	}
+	if (is_new) {
+		if (verb[0] == 'd')
+			json_array_clear(list);
 		return json_object_set_new(params, "sources", list);
+	}
 	value = json_object();
 	if (strcmp(verb, "flush") == 0) {
 		json_decref(list);

@@ -123,10 +123,22 @@ static void put_target(const json_t *endpoint, FILE *out)
 	}
 }
 
+/** What its driver has to say, on a line of its own. */
+static void put_detail(const json_t *endpoint, FILE *out)
+{
+	const char *text = text_of(endpoint, "detail");
+
+	if (text[0] == '\0')
+		return;
+	fputs("        ", out);
+	show_text(text, out);
+	putc('\n', out);
+}
+
 /** "    endpoint tap:web0 netns web queues 1 state up" */
 static void put_endpoint(const char *word, const json_t *endpoint, FILE *out)
 {
-	static const char *const told[] = {"type", "target", "state", "reason", NULL};
+	static const char *const told[] = {"type", "target", "state", "reason", "detail", NULL};
 
 	if (!json_is_object(endpoint))
 		return;
@@ -135,6 +147,7 @@ static void put_endpoint(const char *word, const json_t *endpoint, FILE *out)
 	put_pairs(endpoint, told, out);
 	put_pair(endpoint, "state", out);
 	putc('\n', out);
+	put_detail(endpoint, out);
 }
 
 /** "    down: no vhost-user client has connected yet" */
@@ -210,14 +223,26 @@ static void put_stats(const json_t *link, FILE *out)
 		putc('\n', out);
 }
 
-static const char *const ipvlan_flags[] = {"bridge", "private", "vepa", NULL};
-
-/** ipvlan's flag stands alone, as `ip` prints it. */
-static void put_flag(const json_t *data, FILE *out)
+/** Mode, flags and what else a type has, as `ip -d` prints it: flags stand alone, the allow list is last. */
+static void put_info(const json_t *data, FILE *out)
 {
-	for (size_t i = 0; ipvlan_flags[i] != NULL; i++)
-		if (json_is_true(json_object_get(data, ipvlan_flags[i])))
-			fprintf(out, " %s", ipvlan_flags[i]);
+	static const char *const flags[] = {"bridge", "private", "vepa", "nopromisc", "nodst"};
+	static const char *const told[] = {"mode",	    "bridge",	    "private",
+					   "vepa",	    "nopromisc",    "nodst",
+					   "macaddr_count", "macaddr_data", NULL};
+	const json_t *list = json_object_get(data, "macaddr_data"), *mac;
+	size_t i;
+
+	for (i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
+		if (json_is_true(json_object_get(data, flags[i])))
+			fprintf(out, " %s", flags[i]);
+	put_pairs(data, told, out);
+	if (json_array_size(list) > 0)
+		fprintf(out, " remotes (%zu)", json_array_size(list));
+	json_array_foreach (list, i, mac) {
+		putc(' ', out);
+		put_value(mac, out);
+	}
 }
 
 /** What the vnic has beside its type. */
@@ -231,7 +256,6 @@ static void put_details(const struct options *o, const json_t *link, FILE *out)
 
 void show_links(const struct options *o, const json_t *result, FILE *out)
 {
-	static const char *const told[] = {"mode", "bridge", "private", "vepa", NULL};
 	const json_t *link;
 	size_t i;
 
@@ -245,9 +269,7 @@ void show_links(const struct options *o, const json_t *result, FILE *out)
 		show_text(text_of(info, "info_kind"), out);
 		put_pair(data, "mode", out);
 		if (o->details)
-			put_flag(data, out);
-		if (o->details)
-			put_pairs(data, told, out);
+			put_info(data, out);
 		put_details(o, link, out);
 		putc('\n', out);
 		if (o->details)
@@ -260,7 +282,8 @@ void show_links(const struct options *o, const json_t *result, FILE *out)
 
 void show_ports(const struct options *o, const json_t *result, FILE *out)
 {
-	static const char *const told[] = {"type", "target", "driver", "state", "reason", NULL};
+	static const char *const told[] = {"type",   "target", "driver", "state",
+					   "reason", "detail", NULL};
 	const json_t *port;
 	size_t i;
 
@@ -275,8 +298,10 @@ void show_ports(const struct options *o, const json_t *result, FILE *out)
 		if (o->details)
 			put_pairs(device, told, out);
 		putc('\n', out);
-		if (o->details)
+		if (o->details) {
+			put_detail(device, out);
 			put_endpoint("host", host, out);
+		}
 		put_reason("", device, out);
 		put_reason("host ", host, out);
 		if (o->stats)

@@ -5,7 +5,7 @@
 _vnicctl_ask()
 {
 	vnicctl ${socket:+--socket "$socket"} "$1" show 2>/dev/null |
-		sed -n 's/^\([^ :@]*\)[@:].*</\1/p'
+		sed -n 's/^\([^ :@]*\)[@:].*<.*/\1/p'
 }
 
 _vnicctl_both()
@@ -61,8 +61,23 @@ _vnicctl_words()
 	drops,* | address,show) _vnicctl_both ;;
 	address,*) [ "$prev" = dev ] && _vnicctl_both || echo dev ;;
 	route,*) [ "$prev" = dev ] && _vnicctl_ask port || echo "default via dev" ;;
-	capture,*) echo "$(_vnicctl_both) in out drops any -w -c -s" ;;
+	capture,start) _vnicctl_both ;;
+	capture,*) echo "in out drops any -w -c -s" ;;
+	top,*) [ "$prev" = sort ] && echo "name rx tx drops" || echo "interval count sort help" ;;
 	esac
+}
+
+# The first of the words behind it that begins with $1: what vnicctl takes it for.
+_vnicctl_whole()
+{
+	local short=$1 word
+
+	shift
+	for word; do
+		[ "${word#"$short"}" = "$word" ] || break
+	done
+	[ "${word#"$short"}" = "$word" ] && word=$short
+	echo "$word"
 }
 
 _vnicctl()
@@ -82,8 +97,15 @@ _vnicctl()
 		esac
 		i=$((i + 1))
 	done
-	[ "$i" -lt "$COMP_CWORD" ] && object=${COMP_WORDS[i]}
-	[ "$((i + 1))" -lt "$COMP_CWORD" ] && verb=${COMP_WORDS[i + 1]}
+	if [ "$i" -lt "$COMP_CWORD" ]; then
+		object=$(_vnicctl_whole "${COMP_WORDS[i]}" link port drops config address route \
+			neigh capture doctor worker top)
+	fi
+	if [ "$((i + 1))" -lt "$COMP_CWORD" ]; then
+		verb=$(_vnicctl_whole "${COMP_WORDS[i + 1]}" show add set del delete lst list \
+			flush check reload save)
+		[ "$((i + 2))" -eq "$COMP_CWORD" ] && prev=$verb
+	fi
 	[ "$object" = capture ] && verb=${verb:-start}
 	case $prev in
 	--socket | -socket | -w | -b | -batch)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What holds inside one section: keys that need or exclude each other, and defaults. */
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "conf/parse.h"
 #include "conf/spec.h"
@@ -16,7 +18,53 @@ static void need(struct load *ld, const struct section *s, const char *key, cons
 		load_error(ld, s->line, EINVAL, s, key, "is missing (%s)", hint);
 }
 
+static int compare_ranges(const void *a, const void *b)
+{
+	const struct ip_range *x = a, *y = b;
+	int rc = ip_addr_cmp(&x->first, &y->first);
+
+	if (rc == 0)
+		rc = ip_addr_cmp(&x->last, &y->last);
+	return rc != 0 ? rc : x->len - y->len;
+}
+
+/* Each that is in @list more than once, as the kernel refuses the second. @list is sorted by that. */
+static void check_twice(struct load *ld, const struct section *s, const char *key,
+			struct ip_range *list, size_t n)
+{
+	char text[IP_STR_LEN];
+
+	qsort(list, n, sizeof(*list), compare_ranges);
+	for (size_t i = 1; i < n; i++) {
+		bool told = i > 1 && compare_ranges(&list[i - 2], &list[i]) == 0;
+
+		if (compare_ranges(&list[i - 1], &list[i]) == 0 && !told)
+			load_bad_key(ld, s, key, EEXIST, "%s/%u is there twice (EEXIST)",
+				     ip_addr_format(&list[i].first, text), list[i].len);
+	}
+}
+
 /* ---- ports ---- */
+
+/* Which way would a frame to a destination go that has two routes? */
+static void check_port_lists(struct load *ld, const struct port_draft *d)
+{
+	size_t n = d->p.n_addresses > d->p.n_routes ? d->p.n_addresses : d->p.n_routes;
+	struct ip_range *list = arena_alloc(ld->scratch, (n + 1) * sizeof(*list));
+
+	for (size_t i = 0; i < d->p.n_addresses; i++) {
+		const struct ip_prefix *p = &d->p.addresses[i];
+
+		list[i] = (struct ip_range){p->addr, p->addr, p->len};
+	}
+	check_twice(ld, d->section, "address", list, d->p.n_addresses);
+	for (size_t i = 0; i < d->p.n_routes; i++) {
+		const struct ip_prefix *p = &d->p.routes[i].dst;
+
+		list[i] = (struct ip_range){p->addr, p->addr, p->len};
+	}
+	check_twice(ld, d->section, "routes", list, d->p.n_routes);
+}
 
 static void check_unnumbered(struct load *ld, const struct section *s, const char *key,
 			     const struct endpoint_conf *ec)
@@ -32,6 +80,7 @@ void check_port(struct load *ld, struct port_draft *d)
 	need(ld, s, "device", "a PCI address, a DPDK device, or an endpoint as tap:IFNAME");
 	check_unnumbered(ld, s, "device", &d->p.device);
 	check_unnumbered(ld, s, "host", &d->p.host);
+	check_port_lists(ld, d);
 	d->p.has_host = d->p.host.type != ENDPOINT_NONE;
 	if (d->p.device.queues != 0 && d->p.queues != 0 && d->p.queues != d->p.device.queues)
 		load_bad_key(ld, s, "queues", EINVAL, "is %u, but the device says queues=%u",
@@ -63,8 +112,8 @@ static void check_mode(struct load *ld, struct vnic_draft *d)
 	if (d->v.n_sources != 0 && d->v.mode != MODE_SOURCE)
 		load_bad_key(ld, s, "sources", EINVAL, "is for mode source, not %s",
 			     vnic_mode_name(d->v.mode));
-	if ((d->v.flags & VNIC_F_PRIVATE) != 0 && (d->v.flags & VNIC_F_VEPA) != 0)
-		load_bad_key(ld, s, "flags", EINVAL, "private and vepa exclude each other");
+	if (__builtin_popcount(d->v.flags & (VNIC_F_BRIDGE | VNIC_F_PRIVATE | VNIC_F_VEPA)) > 1)
+		load_bad_key(ld, s, "flags", EINVAL, "bridge, private and vepa exclude each other");
 }
 
 /* The kernel ignores a MAC where there can be none (MV-520); here its author is told. */
@@ -82,6 +131,18 @@ static void check_mac(struct load *ld, struct vnic_draft *d)
 	else if (d->v.mode == MODE_PASSTHRU)
 		load_bad_key(ld, s, "mac", EINVAL,
 			     "a passthru vnic has its port's MAC address: set mac in [port …]");
+}
+
+/* Where a port tells its vnics apart by address, kinds_check() says more than this. */
+static void check_addresses(struct load *ld, const struct vnic_draft *d)
+{
+	struct ip_range *list;
+
+	if (is_ipvlan(d) || d->v.spoofcheck == SPOOFCHECK_IP || d->v.n_addresses < 2)
+		return;
+	list = arena_alloc(ld->scratch, d->v.n_addresses * sizeof(*list));
+	memcpy(list, d->v.addresses, d->v.n_addresses * sizeof(*list));
+	check_twice(ld, d->section, "address", list, d->v.n_addresses);
 }
 
 static void check_queues(struct load *ld, struct vnic_draft *d)
@@ -128,6 +189,7 @@ void check_vnic(struct load *ld, struct vnic_draft *d)
 	if (d->has_type && d->v.type == VNIC_VETH && d->v.spoofcheck == SPOOFCHECK_IP)
 		load_bad_key(ld, s, "spoofcheck", EINVAL,
 			     "a veth has no addresses to compare with (off, mac)");
+	check_addresses(ld, d);
 	check_queues(ld, d);
 	check_count(ld, d);
 	/* The list is this draft's own, grown in the arena and not handed out yet. */

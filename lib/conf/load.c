@@ -69,6 +69,26 @@ bool load_entry_is_bad(const struct load *ld, const struct section *s, const cha
 	return e != NULL && e->bad;
 }
 
+/* Who sees only the conf gives a section's line: the key's own is better, where it is written. */
+static void find_lines(const struct load *ld)
+{
+	uint32_t s = 0;
+
+	errors_sort(ld->es);
+	for (size_t i = 0; i < ld->es->n; i++) {
+		struct error *e = &ld->es->list[i];
+		const struct entry *entry;
+
+		while (s < ld->n_sections && ld->sections[s].line < e->line)
+			s++;
+		if (s == ld->n_sections || ld->sections[s].line != e->line)
+			continue;
+		entry = load_entry(ld, &ld->sections[s], e->key);
+		if (entry != NULL)
+			e->line = entry->line;
+	}
+}
+
 static void run_stages(struct load *ld, const char *path)
 {
 	if (lines_read(ld, path) != 0 || values_read(ld) != 0)
@@ -86,6 +106,7 @@ struct conf *conf_load(const char *path, struct errors *es,
 	size_t before = es->n;
 	struct load ld = {.es = es};
 	struct conf *c;
+	bool is_full;
 
 	if (es->file == NULL)
 		es->file = path;
@@ -96,9 +117,13 @@ struct conf *conf_load(const char *path, struct errors *es,
 	run_stages(&ld, path);
 	if (check != NULL && !load_is_full(&ld))
 		check(ld.c, es);
+	find_lines(&ld);
 	arena_destroy(ld.scratch);
 	errors_sort(es);
-	if (load_is_full(&ld))
+	is_full = load_is_full(&ld) || es->n - before > CONF_MAX_ERRORS;
+	if (es->n - before > CONF_MAX_ERRORS)
+		es->n = before + CONF_MAX_ERRORS;
+	if (is_full)
 		errors_add(es, 0, EINVAL, NULL, NULL, "has more errors; only %d are shown",
 			   CONF_MAX_ERRORS);
 	if (es->n == before)

@@ -55,18 +55,20 @@ bool parse_flags(struct parse *p, const char *text)
 	struct items it = items_of(p, text);
 	const char *item;
 	char list[64];
+	bool ok = true;
 	int value;
 
 	while ((item = next_item(&it)) != NULL) {
-		if (!words_find(words, item, &value)) {
-			load_bad(p->ld, p->entry, EINVAL, "'%.60s' is not %s %s flag (%s)", item,
-				 ipvlan ? "an" : "a", vnic_type_name(d->v.type),
-				 words_list(words, list, sizeof(list)));
-			return false;
+		if (words_find(words, item, &value)) {
+			d->v.flags |= (uint32_t)value;
+			continue;
 		}
-		d->v.flags |= (uint32_t)value;
+		load_bad(p->ld, p->entry, EINVAL, "'%.60s' is not %s %s flag (%s)", item,
+			 ipvlan ? "an" : "a", vnic_type_name(d->v.type),
+			 words_list(words, list, sizeof(list)));
+		ok = false;
 	}
-	return true;
+	return ok;
 }
 
 /* ---- IP ---- */
@@ -86,19 +88,21 @@ bool parse_prefixes(struct parse *p, const char *text)
 	struct items it = items_of(p, text);
 	struct ip_prefix prefix;
 	const char *item;
+	bool ok = true;
 
 	while ((item = next_item(&it)) != NULL) {
 		if (!ip_prefix_parse(item, &prefix)) {
 			load_bad(p->ld, p->entry, EINVAL,
 				 "'%.60s' is not an address with its prefix length (192.0.2.10/24)",
 				 item);
-			return false;
+			ok = false;
+		} else if (!check_unicast(p, &prefix.addr, item)) {
+			ok = false;
+		} else {
+			APPEND(p, d->p.addresses, d->p.n_addresses, prefix);
 		}
-		if (!check_unicast(p, &prefix.addr, item))
-			return false;
-		APPEND(p, d->p.addresses, d->p.n_addresses, prefix);
 	}
-	return true;
+	return ok;
 }
 
 bool parse_routes(struct parse *p, const char *text)
@@ -107,6 +111,7 @@ bool parse_routes(struct parse *p, const char *text)
 	struct items it = items_of(p, text);
 	struct ip_route route;
 	const char *item;
+	bool ok = true;
 
 	while ((item = next_item(&it)) != NULL) {
 		if (!ip_route_parse(item, &route)) {
@@ -114,13 +119,14 @@ bool parse_routes(struct parse *p, const char *text)
 				 "'%.60s' is not a route (default via 192.0.2.1, a network as "
 				 "10.0.0.0/8 via 192.0.2.1, or one on the link as 10.0.0.0/8)",
 				 item);
-			return false;
+			ok = false;
+		} else if (route.via.family != 0 && !check_unicast(p, &route.via, item)) {
+			ok = false;
+		} else {
+			APPEND(p, d->p.routes, d->p.n_routes, route);
 		}
-		if (route.via.family != 0 && !check_unicast(p, &route.via, item))
-			return false;
-		APPEND(p, d->p.routes, d->p.n_routes, route);
 	}
-	return true;
+	return ok;
 }
 
 bool parse_ranges(struct parse *p, const char *text)
@@ -130,26 +136,28 @@ bool parse_ranges(struct parse *p, const char *text)
 	struct items it = items_of(p, text);
 	struct ip_range range;
 	const char *item;
+	bool ok = true;
 
 	while ((item = next_item(&it)) != NULL) {
 		if (!ip_range_parse(item, &range)) {
 			load_bad(p->ld, p->entry, EINVAL,
 				 "'%.60s' is not an IP address (10.0.0.2/24%s)", item,
 				 ipvlan ? ", or a range 10.1.0.1-10.1.3.255" : "");
-			return false;
-		}
-		if (!ipvlan && strchr(item, '-') != NULL) {
+			ok = false;
+		} else if (!ipvlan && strchr(item, '-') != NULL) {
 			load_bad(p->ld, p->entry, EINVAL,
 				 "'%.60s': ranges are for ipvlan and ipvtap; a %s takes single "
 				 "addresses",
 				 item, vnic_type_name(d->v.type));
-			return false;
+			ok = false;
+		} else if (!check_unicast(p, &range.first, item) ||
+			   !check_unicast(p, &range.last, item)) {
+			ok = false;
+		} else {
+			APPEND(p, d->v.addresses, d->v.n_addresses, range);
 		}
-		if (!check_unicast(p, &range.first, item) || !check_unicast(p, &range.last, item))
-			return false;
-		APPEND(p, d->v.addresses, d->v.n_addresses, range);
 	}
-	return true;
+	return ok;
 }
 
 /* ---- MAC addresses ---- */
@@ -168,20 +176,22 @@ bool parse_sources(struct parse *p, const char *text)
 	struct vnic_draft *d = p->object;
 	struct items it = items_of(p, text);
 	const char *item;
+	bool ok = true;
 	uint64_t mac;
 
 	while ((item = next_item(&it)) != NULL) {
-		if (!read_mac(p, item, &mac))
-			return false;
-		if (!mac_is_valid(mac)) {
+		if (!read_mac(p, item, &mac)) {
+			ok = false;
+		} else if (!mac_is_valid(mac)) {
 			load_bad(p->ld, p->entry, EADDRNOTAVAIL,
 				 "%.60s is %s, which is nobody's source (EADDRNOTAVAIL)", item,
 				 mac == 0 ? "the zero address" : "a group address");
-			return false;
+			ok = false;
+		} else {
+			APPEND(p, d->v.sources, d->v.n_sources, mac);
 		}
-		APPEND(p, d->v.sources, d->v.n_sources, mac);
 	}
-	return true;
+	return ok;
 }
 
 /* `auto` and `all` stand alone; parts go on only after groups. */
@@ -191,6 +201,7 @@ bool parse_multicast(struct parse *p, const char *text)
 	bool first = strcmp(p->entry->key, p->key->name) == 0;
 	struct items it = items_of(p, text);
 	const char *item;
+	bool ok = true;
 	uint64_t mac;
 
 	if (first && (strcmp(text, "auto") == 0 || strcmp(text, "all") == 0)) {
@@ -203,16 +214,17 @@ bool parse_multicast(struct parse *p, const char *text)
 	}
 	d->v.multicast = MULTICAST_LIST;
 	while ((item = next_item(&it)) != NULL) {
-		if (!mac_parse(item, &mac) || !mac_is_group(mac)) {
-			load_bad(p->ld, p->entry, EINVAL,
-				 "'%.60s' is not allowed (auto, all, or group MAC addresses as in "
-				 "01:00:5e:00:00:fb)",
-				 item);
-			return false;
+		if (mac_parse(item, &mac) && mac_is_group(mac)) {
+			APPEND(p, d->v.groups, d->v.n_groups, mac);
+			continue;
 		}
-		APPEND(p, d->v.groups, d->v.n_groups, mac);
+		load_bad(p->ld, p->entry, EINVAL,
+			 "'%.60s' is not allowed (auto, all, or group MAC addresses as in "
+			 "01:00:5e:00:00:fb)",
+			 item);
+		ok = false;
 	}
-	return true;
+	return ok;
 }
 
 struct numbered_mac {

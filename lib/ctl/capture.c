@@ -193,7 +193,7 @@ static int read_wish(const struct captures *cs, const json_t *params, struct wis
 		return err_set(err, RPC_EPARAMS,
 			       "parameter 'direction' must be in, out, drops or any");
 	if (!find_owner(cs->rt, w->name, &w->owner))
-		return err_set(err, ENODEV, "there is no \"%s\"", w->name);
+		return err_set(err, ENODEV, "there is no \"%s\" (ENODEV)", w->name);
 	return 0;
 }
 

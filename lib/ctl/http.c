@@ -73,6 +73,8 @@ static void client_set_state(struct http_client *c, enum client_state state, uns
 	const struct timeval tv = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
 
 	c->state = state;
+	/* libevent's clock stands still while we work, and a page may have taken long to make. */
+	event_base_update_cache_time(c->http->base);
 	evtimer_add(c->deadline, &tv);
 }
 
@@ -133,11 +135,11 @@ static void answer(struct http_client *c, enum http_status status, bool is_head)
 	/* From here on what comes is thrown away, as it comes. */
 	evbuffer_drain(in, evbuffer_get_length(in));
 	bufferevent_setwatermark(c->bev, EV_READ, 0, 0);
-	client_set_state(c, ANSWERED, c->http->limits.reply_ms);
 	if (status == HTTP_OK)
 		send_page(c, !is_head);
 	else
 		send_status(c, status, !is_head);
+	client_set_state(c, ANSWERED, c->http->limits.reply_ms);
 }
 
 static void on_read(struct bufferevent *bev, void *arg)

@@ -92,7 +92,8 @@ static size_t gather_own(const struct port_rt *p, struct ip_prefix **out)
 	for (size_t i = 0; i < p->conf->n_addresses; i++)
 		list[n++] = p->conf->addresses[i];
 	for (size_t i = 0; i < n_host; i++) {
-		const struct ip_addr *a = &host->addresses[i];
+		/* Its network is the host's, not ours. */
+		const struct ip_addr *a = &host->addresses[i].addr;
 
 		list[n++] = (struct ip_prefix){*a, a->family == 6 ? 128 : 32};
 	}

@@ -14,7 +14,7 @@
 
 const struct rpc_limits rpc_default_limits = {
 	.max_line = (size_t)1 << 20,
-	.max_reply = (size_t)64 << 20,
+	.max_reply = (size_t)128 << 20,
 	.max_buffered = (size_t)256 << 20,
 	.max_clients = 64,
 	.idle_ms = 300 * 1000,

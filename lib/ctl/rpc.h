@@ -46,7 +46,7 @@ struct rpc_limits {
 };
 
 /**
- * 1 MiB a request, 64 MiB an answer, 256 MiB of answers, 64 clients; 300, 10 and
+ * 1 MiB a request, 128 MiB an answer, 256 MiB of answers, 64 clients; 300, 10 and
  * 30 seconds. 60,000 vnics with statistics are about 30 MB.
  */
 extern const struct rpc_limits rpc_default_limits;

@@ -72,6 +72,8 @@ static void client_set_wait(struct rpc_client *c, enum client_wait wait)
 
 	c->wait = wait;
 	c->unread = evbuffer_get_length(bufferevent_get_output(c->bev));
+	/* libevent's clock stands still while we work, and an answer may have taken long to make. */
+	event_base_update_cache_time(c->rpc->base);
 	evtimer_add(c->deadline, &tv);
 }
 

@@ -51,6 +51,7 @@ struct port_rt {
 	size_t n_neighs;
 	bool filtered; /**< the device filters unicast; it isn't promiscuous */
 	bool allmulti;
+	uint32_t bcqueuelen; /**< in force: the longest that a vnic asked for */
 };
 
 /** A vnic that runs. */

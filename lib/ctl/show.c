@@ -110,6 +110,7 @@ static json_t *info_data(const struct vnic_rt *v)
 	if (c->flags & VNIC_F_NODST)
 		json_object_set_new(o, "nodst", json_true());
 	json_object_set_new(o, "bcqueuelen", json_integer(c->bcqueuelen));
+	json_object_set_new(o, "usedbcqueuelen", json_integer(v->port->bcqueuelen));
 	if (c->bclim != 1)
 		json_object_set_new(o, "bclim", json_integer(c->bclim));
 	if (c->mode == MODE_SOURCE) {
@@ -201,6 +202,7 @@ json_t *show_link(const struct runtime *rt, const struct vnic_rt *v, const struc
 	json_object_set_new(o, "mtu", json_integer(v->mtu));
 	json_object_set_new(o, "operstate",
 			    json_string(show_operstate(v->up, v->carrier, v->port != NULL)));
+	json_object_set_new(o, "link_type", json_string("ether"));
 	json_object_set_new(o, "address", mac_string(v->mac));
 	json_object_set_new(o, "linkinfo",
 			    json_pack("{s:s,s:o}", "info_kind", vnic_type_name(c->type),
@@ -227,6 +229,7 @@ json_t *show_port(const struct runtime *rt, const struct port_rt *p, const struc
 	json_object_set_new(o, "flags", flags(up, p->carrier, false));
 	json_object_set_new(o, "mtu", json_integer(p->mtu));
 	json_object_set_new(o, "operstate", json_string(show_operstate(up, p->carrier, false)));
+	json_object_set_new(o, "link_type", json_string("ether"));
 	json_object_set_new(o, "address", mac_string(p->mac));
 	json_object_set_new(o, "promisc", json_boolean(!p->filtered));
 	json_object_set_new(o, "device",
@@ -239,10 +242,10 @@ json_t *show_port(const struct runtime *rt, const struct port_rt *p, const struc
 	return o;
 }
 
-void show_drops(json_t *list, const char *ifname, const struct iface_stats *sum)
+void show_drops(json_t *list, const char *ifname, const struct iface_stats *sum, bool all)
 {
 	for (int r = DROP_NONE + 1; r < DROP_N_REASONS; r++)
-		if (sum->drops[r] != 0)
+		if (all || sum->drops[r] != 0)
 			json_array_append_new(
 				list, json_pack("{s:s,s:s,s:I,s:s}", "ifname", ifname, "reason",
 						drop_reason_name((enum drop_reason)r), "packets",

@@ -22,7 +22,7 @@ const char *show_operstate(bool up, bool carrier, bool has_lower);
 json_t *show_link(const struct runtime *rt, const struct vnic_rt *v, const struct show_what *w);
 json_t *show_port(const struct runtime *rt, const struct port_rt *p, const struct show_what *w);
 
-/** Appends one object for each reason that the interface's counters know, those at 0 left out. */
-void show_drops(json_t *list, const char *ifname, const struct iface_stats *sum);
+/** Appends one object for each reason that the interface's counters know; those at 0 only if @p all. */
+void show_drops(json_t *list, const char *ifname, const struct iface_stats *sum, bool all);
 
 #endif /* CTL_SHOW_H */

@@ -71,6 +71,8 @@ static void complain(struct errors *es, const struct vnic_conf *v, int code, con
 {
 	char section[80];
 
+	if (es->n > CONF_MAX_ERRORS)
+		return; /* nobody is told so many */
 	snprintf(section, sizeof(section), "vnic %s", v->name);
 	errors_add(es, v->line, code, section, key, "%s (%s)", text, err_name(code));
 }
@@ -221,10 +223,14 @@ static void complain_claim(struct errors *es, const struct claim *has, const str
 {
 	char first[IP_STR_LEN], line[24] = "", text[200];
 
+	ip_addr_format(&wants->r->first, first);
 	if (has->v->line > 0)
 		snprintf(line, sizeof(line), ", line %d", has->v->line);
-	snprintf(text, sizeof(text), "%s is an address of vnic %s%s",
-		 ip_addr_format(&wants->r->first, first), has->v->name, line);
+	if (has->v == wants->v)
+		snprintf(text, sizeof(text), "%s is there twice", first);
+	else
+		snprintf(text, sizeof(text), "%s is an address of vnic %s%s", first, has->v->name,
+			 line);
 	complain(es, wants->v, EADDRINUSE, "address", text);
 }
 

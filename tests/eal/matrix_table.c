@@ -26,7 +26,7 @@ static const struct {
 	[WORD_REFUSED] = {"refused", "the sender's own kernel doesn't send it (EMSGSIZE): longer "
 				     "than its netdev's MTU"},
 	[WORD_UNSENT] = {"tx_refused", "the device can't carry it: freed, and counted under this "
-				       "name in `link show -d`"},
+				       "name in `-d link show`"},
 	[WORD_NEVER] = {"–", "can't be: such an end sends no super-frames (a device hands over "
 			     "what was on the wire, we ask none to merge it), or a frame does "
 			     "not leave by the port that it came from"},

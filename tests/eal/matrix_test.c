@@ -285,7 +285,7 @@ static uint64_t n_received(const struct end *e)
 	return sum.rx_packets;
 }
 
-/* As `link show -d` has it. */
+/* As `-d link show` has it. */
 static unsigned long n_unsent(const struct end *e)
 {
 	const struct endpoint *ep = e == &lab.port

@@ -102,6 +102,25 @@ def refuse(vnics, words):
                   f"file and line are missing: {line}")
 
 
+def lines():
+    first = "[vnic a]\ntype = macvlan\nport = eth0\nmac = 02:00:00:00:00:01\n"
+    second = "[vnic b]\ntype = {}\nport = eth0\n{}\n"
+    place = (PORT + first).count("\n") + 1
+    for kind, key, line, name in (("macvlan", "mac = 02:00:00:00:00:01", 3, "mac"),
+                                  ("macvlan", "mode = passthru", 3, "mode"),
+                                  ("ipvlan", "", 2, "port")):
+        _, output = check(PORT + first + second.format(kind, key))
+        wanted = f"vnic.ini:{place + line}: [vnic b] {name}: "
+        taptest.check(wanted in output, f"{wanted!r} isn't in {output!r}")
+    # Where the key isn't written there is nothing better than the section.
+    _, output = check(PORT + first.replace("\nmac", "\nmode = passthru\n;") +
+                      second.format("macvlan", ""))
+    taptest.check("[vnic b] mode: " in output and "vnic.ini:10: " in output, output)
+    text = "[vnic c]\ntype = ipvlan\nport = eth0\naddress = 10.0.0.1, 10.0.0.2, 10.0.0.1\n"
+    _, output = check(PORT + text)
+    taptest.check("vnic.ini:8: [vnic c] address: 10.0.0.1 is there twice" in output, output)
+
+
 def hopeless(name):
     """The unit tests' bad files: all that the grammar says is told, whatever else is looked at."""
     here = os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "data", "conf", name)
@@ -130,7 +149,16 @@ def main():
         _, output = check(text)
         silent = [i for i in range(len(wrong)) if f"[vnic b{i}]" not in output]
         taptest.equal(silent, [], f"sections without an error in\n{output}")
-    for name in ("bad-lines", "bad-keys", "bad-refs"):
+    with reporter.case("what is refused of vnics in combination has the line of its key"):
+        lines()
+    with reporter.case("of more than 1,000 errors 1,000 are told"):
+        text = PORT + "".join(f"[vnic {n}]\ntype = macvlan\nport = eth0\ncount = 20000\n"
+                              "mac = 02:00:00:00:00:00\n" for n in "abc")
+        status, output = check(text)
+        taptest.equal(status, 2, "exit status")
+        taptest.equal(output.count("\n"), 1001, "lines")
+        taptest.check(output.endswith("has more errors; only 1000 are shown\n"), output[-200:])
+    for name in ("bad-lines", "bad-keys", "bad-refs", "bad-lists"):
         with reporter.case(f"a file in which much is wrong: {name}"):
             hopeless(name)
     with reporter.case("a file that is not there"):

@@ -59,6 +59,7 @@ class CommandSide(forwarder.ForwarderSide):
         return [*(["flag", ",".join(v.flags)] if v.flags else []),
                 *(["macaddr", "set", *sources] if sources else []),
                 *(["mtu", str(v.mtu)] if v.mtu else []),
+                *(["bcqueuelen", str(v.bcqueuelen)] if v.bcqueuelen >= 0 else []),
                 "up" if v.up else "down"]
 
     def add(self, name, mode=None, mac=None, *words):
@@ -234,6 +235,20 @@ def allow_list_refusals(side, _):
                      side.set("B1", "macaddr", "add", X1)))
 
 
+@row("MV-540")
+def queue_lengths(side, _):
+    def lengths(*names):
+        found = [side.info(n)["linkinfo"]["info_data"] for n in names]
+        return " ".join(f"{d['bcqueuelen']}/{d['usedbcqueuelen']}" for d in found)
+
+    states = [lengths("B1", "B2")]
+    taptest.equal(side.set("B1", "bcqueuelen", "3000"), "OK", "set")
+    states.append(lengths("B1", "B2"))
+    taptest.equal(tell(side.forwarder, "link", "del", "b1"), "OK", "del")
+    states.append(lengths("B2"))
+    return " | ".join(states)
+
+
 @row("MV-554")
 def mac_of_another_that_is_down(side, _):
     return (f"set={side.set('B3', 'address', frames.mac('B2'))} up3={side.set('B3', 'up')} "
@@ -300,13 +315,15 @@ def test_shapes():
         f.ctl("link", "add", "link", "eth0", "web", "address", "02:00:00:00:00:01", "mtu", "1400",
               "type", "macvlan", "mode", "source", "nodst", "macaddr", "set", X1, X2)
         link = f.link("web")
-        taptest.equal({k: link[k] for k in ("ifname", "link", "mtu", "address", "operstate")},
+        taptest.equal({k: link[k] for k in ("ifname", "link", "mtu", "link_type", "address",
+                                            "operstate")},
                       {"ifname": "web", "link": "eth0", "mtu": 1400, "operstate": "UP",
-                       "address": "02:00:00:00:00:01"}, "web")
+                       "link_type": "ether", "address": "02:00:00:00:00:01"}, "web")
         taptest.equal(link["linkinfo"]["info_kind"], "macvlan", "kind")
         data = link["linkinfo"]["info_data"]
-        taptest.equal((data["mode"], data["nodst"], data["macaddr_data"]),
-                      ("source", True, [X1, X2]), "info_data")
+        taptest.equal(data, {"mode": "source", "nodst": True, "bcqueuelen": 1000,
+                             "usedbcqueuelen": 1000, "macaddr_count": 2,
+                             "macaddr_data": [X1, X2]}, "info_data, as iproute2's")
         f.ctl("l", "set", "dev", "web", "down", "type", "macvlan", "mode", "bridge")
         taptest.equal(f.link("web")["operstate"], "DOWN", "operstate")
         taptest.check("nodst" not in f.link("web")["linkinfo"]["info_data"], "nodst stayed")
@@ -342,6 +359,9 @@ REFUSED = [
     ("EINVAL", "not a name", "link add Web2 link eth0 type macvlan"),
     ("EADDRINUSE", "is that of vnic web",
      "link add n link eth0 type macvlan address 02:00:00:00:00:01 up"),
+    ("ENODEV", 'there is no "nobody"', "link show nobody"),
+    ("ENODEV", '"eth0" is a port: try port show', "link show eth0"),
+    ("ENODEV", '"web" is a vnic: try link show', "port show web"),
     ("ENODEV", 'there is no vnic "nobody"', "link set nobody up"),
     ("ENODEV", "ports come from vnic.ini", "link set eth0 mtu 9000"),
     ("ENODEV", 'there is no vnic "nobody"', "link del nobody"),
@@ -482,6 +502,13 @@ def test_save_and_reload():
         taptest.equal(sorted(f.rpc("link.show", {"statistics": False}), key=key),
                       sorted(links, key=key), "links after the reload")
         taptest.equal(f.ctl("config", "show"), text, "the text after the reload")
+        # Somebody who holds a pipe open and writes nothing doesn't stop the daemon.
+        pipe = os.path.join(directory, "pipe")
+        os.mkfifo(pipe)
+        with open(pipe, "r+b", buffering=0):
+            status, _, err = f.ctl("config", "check", pipe, check=False)
+        taptest.equal((status, err), (1, f"{pipe}: is a pipe; only a file can be checked\n"),
+                      "config check of a pipe")
         status, _, err = f.ctl("config", "save", "/nonexistent/x.ini", check=False)
         taptest.equal((status, err), (1, "vnicctl: /nonexistent/x.ini: No such file or directory\n"),
                       "a folder that isn't there")

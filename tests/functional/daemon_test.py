@@ -5,6 +5,7 @@
 import os
 import re
 import resource
+import shutil
 import signal
 import socket
 import subprocess
@@ -72,6 +73,16 @@ def test_usage():
     for words in (("--help",), ("-h",), ("--", "--help")):
         status, out, _ = call(*words)
         taptest.check(status == 0 and "--check" in out, f"{words}: {status} {out}")
+
+
+def test_eal_usage():
+    """So is what EAL finds wrong with its options."""
+    forwarder.need()
+    with tempfile.TemporaryDirectory() as d:
+        for words in (("--colour=red",), ("-l", "127"), ("--no-huge", "--in-memory")):
+            status, _, errors = call(*words, "--", "-c", ini_file(d, INI))
+            taptest.equal(status, 2, f"{words}: status; {errors[-500:]}")
+            taptest.check("in front of the `--`" in errors, f"{words}: {errors}")
 
 
 def test_start_that_fails():
@@ -185,6 +196,7 @@ def test_descriptors_run_out():
                  "--socket", os.path.join(d, "s")]
         done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False,
                               preexec_fn=limit)
+        shutil.rmtree(f"/var/run/dpdk/vfd{os.getpid()}", ignore_errors=True)
         taptest.equal(done.returncode, 1, f"status: {done.stderr[-500:]}")
         taptest.check("file descriptors" in done.stderr and "150" in done.stderr,
                       done.stderr[-500:])

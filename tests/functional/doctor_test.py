@@ -247,6 +247,9 @@ def test_netdevs_and_files():
         ("net_af_packet0,iface=ens2", "error", ["no netdev 'ens2'"], "ip -br link"),
         ("net_af_xdp0,iface=down0", "warning", ["down0 is down"], "ip link set down0 up"),
         ("net_pcap0,rx_pcap=/none/a.pcap", "error", ["/none/a.pcap"], None),
+        ("ens1", "error", ["no driver of DPDK is called 'ens1'"], None),
+        ("down0", "error", ["down0 is a netdev of the kernel", "is net_af_xdp0,iface=down0"], None),
+        ("nic0", "error", ["nic0 is a netdev", f"is {NIC}, or net_af_xdp0,iface=nic0"], None),
         ("net_virtio_user0,path=/dev/vhost-net", "error", ["/dev/vhost-net"], "modprobe vhost_net"),
         ("net_memif0,socket=/run/none/s,socket-abstract=no", "error", ["/run/none/s"],
          "mkdir -p /run/none"),
@@ -254,6 +257,8 @@ def test_netdevs_and_files():
     for device, level, words, mend in cases:
         with Machine(INI.replace(NIC, device)) as m:
             m.put("sys/class/net/down0/flags", "0x1002\n")
+            m.put("sys/class/net/nic0/flags", "0x1003\n")
+            m.link("sys/class/net/nic0/device", f"../../../{NIC}")
             expect(m, level, "device", ["[port eth0] device", *words], mend)
     with Machine(INI.replace(NIC, "net_af_packet0,iface=up0")) as m:
         m.put("sys/class/net/up0/flags", "0x1003\n")
@@ -325,6 +330,9 @@ def test_cores():
         expect(m, "warning", "frequency", ["core 2", "powersave"], "echo performance")
     with Machine() as m:
         expect(m, "error", "cores", ["-l names 8", "0-7"], None, eal=("--", "-l", "2,3,8"))
+    with Machine(INI.replace("[vnic web]", "[vnic web]\nworkers = 0,4-7")) as m:
+        expect(m, "error", "cores", ["[vnic web] workers", "2,3"], None)
+        taptest.equal(m.report(("--", "-l", "0,3-4"))[1]["errors"], 0, "4 is a worker")
     with Machine() as m:
         m.put(f"{PCI}/numa_node", "1\n")
         expect(m, "warning", "numa", ["node 1"], "-l 4-7")

@@ -151,6 +151,11 @@ def test_addresses_there():
         web.ip("addr add 10.1.0.70/24 dev web0")
         taptest.eventually(lambda: "10.1.0.70" in shown(f, "web"), "the owner's address")
         taptest.check(shown(f, "web")["10.1.0.70"]["dynamic"], "it isn't configured")
+        web.ip("addr add 2001:db8:7::1/56 dev web0 nodad")
+        taptest.eventually(lambda: {a: i["prefixlen"] for a, i in shown(f, "web").items()} ==
+                           {a["local"]: a["prefixlen"] for a in lab.addresses(web, "web0")},
+                           "the lengths that `ip address` shows")
+        web.ip("addr del 2001:db8:7::1/56 dev web0")
         taptest.equal(shown(f, "web")["10.1.0.7"],
                       {"family": "inet", "local": "10.1.0.7", "prefixlen": 24}, "10.1.0.7")
         web.ip("addr del 10.1.0.7/24 dev web0")

@@ -146,6 +146,11 @@ def test_same_numbers():
             taptest.note(f"prometheus {by_prometheus(home)}")
             raise
         equal(sorted(told), ["a", "b", "db", "eth0", "web"], "names")
+        happened = [r for r in json.loads(f.ctl("-j", "drops", "show", "web")) if r["packets"]]
+        every = json.loads(f.ctl("-j", "-d", "drops", "show", "web"))
+        equal([r for r in every if r["packets"]], happened, "drops show, without -d and with it")
+        equal({r["reason"]: r["packets"] for r in every}, f.link("web")["drops"], "-d drops show")
+        check(all(r["text"] for r in every), f"what each reason means: {every}")
         equal(told["web"]["spoofed"], 10, "spoofed frames of web")
         check(told["web"]["rx_packets"] >= 20, f"web received {told['web']['rx_packets']}")
         check(told["db"]["rx_multicast"] >= 10, f"db heard {told['db']['rx_multicast']} groups")

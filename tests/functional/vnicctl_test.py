@@ -22,10 +22,11 @@ WEB = {
     "ifname": "web", "link": "eth0", "flags": ["BROADCAST", "MULTICAST", "UP", "LOWER_UP"],
     "mtu": 1500, "operstate": "UP", "address": "02:00:00:00:00:01",
     "linkinfo": {"info_kind": "macvlan",
-                 "info_data": {"mode": "bridge", "flags": ["nopromisc"], "bcqueuelen": 1000,
-                               "sources": []}},
+                 "info_data": {"mode": "source", "nodst": True, "bcqueuelen": 1000,
+                               "usedbcqueuelen": 3000, "macaddr_count": 2,
+                               "macaddr_data": ["02:aa:00:00:00:01", "02:aa:00:00:00:02"]}},
     "endpoint": {"type": "tap", "target": "web0", "netns": "web", "queues": 1, "state": "up",
-                 "reason": None},
+                 "reason": None, "detail": "ifindex=7 groups=3"},
     "stats64": {"rx": {"bytes": 3267, "packets": 29, "errors": 0, "dropped": 1234567890123,
                        "multicast": 7},
                 "tx": {"bytes": 0, "packets": 0, "errors": 0, "dropped": 0}},
@@ -43,7 +44,8 @@ DB = {
 ETH0 = {
     "ifname": "eth0", "flags": ["BROADCAST", "MULTICAST", "UP", "LOWER_UP"], "mtu": 1500,
     "operstate": "UP", "address": "52:54:00:00:00:01",
-    "device": {"type": "dev", "target": "0000:3b:00.0", "driver": "net_ice", "numa": 1},
+    "device": {"type": "dev", "target": "0000:3b:00.0", "driver": "net_ice", "numa": 1,
+               "detail": "rx_queues=4"},
     "host": {"type": "tap", "target": "vnic-eth0", "netns": None, "state": "down",
              "reason": "its MAC is in use"},
     "stats64": {"rx": {"bytes": 1, "packets": 2}, "tx": {"bytes": 3, "packets": 4}},
@@ -147,15 +149,17 @@ def test_link_text():
     """link show: two lines a vnic, and why one is down."""
     with Daemon(result([WEB, DB])) as daemon:
         expect(daemon.run("link", "show"), 0,
-               WEB_HEAD + "    link/ether 02:00:00:00:00:01 macvlan mode bridge\n" + DB_TEXT)
+               WEB_HEAD + "    link/ether 02:00:00:00:00:01 macvlan mode source\n" + DB_TEXT)
 
 
 def test_link_details():
     """-d link show: the endpoint and what else is known."""
     with Daemon(result([WEB, DB])) as daemon:
         expect(daemon.run("-d", "link"), 0, WEB_HEAD + """\
-    link/ether 02:00:00:00:00:01 macvlan mode bridge flags nopromisc bcqueuelen 1000
+    link/ether 02:00:00:00:00:01 macvlan mode source nodst bcqueuelen 1000 usedbcqueuelen 3000 \
+remotes (2) 02:aa:00:00:00:01 02:aa:00:00:00:02
     endpoint tap:web0 netns web queues 1 state up
+        ifindex=7 groups=3
 db: <BROADCAST,MULTICAST,UP> mtu 9000 state DOWN
     link/ether 02:00:00:00:00:02 veth peer app
     endpoint vhost:/run/db.sock queues 1 state down
@@ -167,7 +171,7 @@ def test_link_statistics():
     """-s link show: numbers below their words, as ip prints them; drops that happened."""
     with Daemon(result([WEB])) as daemon:
         expect(daemon.run("-s", "link", "show", "web"), 0, WEB_HEAD + """\
-    link/ether 02:00:00:00:00:01 macvlan mode bridge
+    link/ether 02:00:00:00:00:01 macvlan mode source
     RX: bytes packets errors       dropped mcast
          3267      29      0 1234567890123     7
     TX: bytes packets errors dropped
@@ -194,6 +198,7 @@ def test_port_text():
         expect(daemon.run("port", "show", "eth0"), 0,
                head + second + "\n    host down: its MAC is in use\n")
         expect(daemon.run("-s", "-d", "port"), 0, head + second + """ numa 1
+        rx_queues=4
     host tap:vnic-eth0 state down
     host down: its MAC is in use
     RX: bytes packets
@@ -239,6 +244,8 @@ def test_requests():
     asks("port.show", {"name": "eth0", **brief}, "port", "show", "eth0")
     asks("drops.show", {}, "-s", "drops")
     asks("drops.show", {"name": "web"}, "drops", "show", "web")
+    asks("drops.show", {}, "-j", "drops")
+    asks("drops.show", {"name": "web", "details": True}, "-d", "drops", "show", "web")
     asks("config.reload", {}, "config", "reload")
     asks("config.check", {"file": "/etc/vnic.ini"}, "config", "check", "/etc/vnic.ini")
     asks("config.check", {"file": os.path.join(os.getcwd(), "a b.ini")},
@@ -257,6 +264,9 @@ def test_changes():
     asks("link.add", {**web, "mode": "source", "flags": "nodst", "sources": ["a", "b"],
                       "state": "up"},
          *"link add web link eth0 type macvlan mode source flag nodst macaddr set a b up".split())
+    for verb, sources in (("add a b", ["a", "b"]), ("del a", []), ("flush", [])):
+        asks("link.add", {**web, "mode": "source", "sources": sources},
+             *f"link add web link eth0 type macvlan mode source macaddr {verb}".split())
     asks("link.add", {**web, "type": "ipvlan", "mode": "l2", "flags": "bridge"},
          *"link add web link eth0 type ipvlan mode l2 bridge".split())
     asks("link.add", {"name": "a", "type": "veth", "endpoint": "tap:a",
@@ -393,6 +403,7 @@ def test_usage_errors():
         (["link", "set", "web", "up", "down"], "the state is there twice"),
         (["link", "set", "web", "macaddr"], "macaddr needs add"),
         (["link", "set", "web", "macaddr", "drop"], "macaddr needs add"),
+        (["link", "set", "web", "macaddr", "flush", "02:00:00:00:00:01"], "is too much"),
         (["link", "set", "web", "macaddr", "flush", "macaddr", "flush"], "macaddr is there twice"),
         (["link", "set", "web", "macaddr", "add", "caf\udcc3"], "not UTF-8"),
         (["link", "set", "web", "bogus"], "unexpected 'bogus'"),
@@ -497,7 +508,7 @@ def test_many_vnics():
     vnics = [dict(WEB, ifname=f"web{i}") for i in range(60000)]
     with Daemon(result(vnics)) as daemon:
         done = daemon.run("-s", "-d", "link")
-        equal((done.returncode, done.stdout.count("\n")), (0, 60000 * 8), "lines")
+        equal((done.returncode, done.stdout.count("\n")), (0, 60000 * 9), "lines")
         done = daemon.run("-j", "link")
         equal(json.loads(done.stdout)[59999]["ifname"], "web59999", "the last")
 
@@ -519,6 +530,46 @@ def test_output_that_fails():
                                   check=False, timeout=30)
         equal((done.returncode, done.stderr),
               (1, "vnicctl: cannot write: No space left on device\n"), "/dev/full")
+
+
+def complete(daemon, *words):
+    """What bash offers for the last of these words, `--socket PATH` being there already."""
+    script = """
+        source "$1"; shift
+        COMP_WORDS=(vnicctl "$@"); COMP_CWORD=$#
+        _vnicctl
+        printf '%s\\n' "${COMPREPLY[@]}"
+    """
+    source = os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "..", "app",
+                          "vnicctl", "vnicctl.bash")
+    path = os.path.dirname(forwarder.vnicctl()) + ":" + os.environ["PATH"]
+    done = subprocess.run(["bash", "-c", script, "bash", source, "--socket", daemon.path, *words],
+                          capture_output=True, text=True, check=True, timeout=30,
+                          env=dict(os.environ, PATH=path))
+    equal(done.stderr, "", f"{words}: stderr")
+    return done.stdout.split("\n")[:-1]
+
+
+def test_completion():
+    """bash completes words of the grammar, and names that the daemon has."""
+    answers = {"link.show": [WEB, DB], "port.show": [ETH0]}
+    with Daemon(lambda request: result(answers[request["method"]])(request)) as daemon:
+        for words, offers in (
+                (("link", "show", ""), ["web", "db"]),
+                (("link", "set", "w"), ["web"]),
+                (("link", "add", "link", ""), ["eth0"]),
+                (("link", "set", "web", "mod"), ["mode"]),
+                (("link", "set", "web", "macaddr", ""), ["add", "del", "set", "flush"]),
+                (("drops", "show", ""), ["web", "db", "eth0"]),
+                (("route", "add", "default", "dev", ""), ["eth0"]),
+                (("capture", ""), ["web", "db", "eth0"]),
+                (("capture", "web", ""), ["in", "out", "drops", "any", "-w", "-c", "-s"]),
+                (("top", "sort", ""), ["name", "rx", "tx", "drops"]),
+                (("-s", "dr"), ["drops"]),
+                (("l", "s", ""), ["web", "db"]),
+                (("l", "delete", "d"), ["db"]),
+                (("addr", "add", "10.0.0.2/24", "dev", ""), ["web", "db", "eth0"])):
+            equal(complete(daemon, *words), offers, f"{words}")
 
 
 def test_needs_no_dpdk():

@@ -16,6 +16,20 @@
 #include "ctl/control.h"
 #include "rig.h"
 
+static pid_t eal_owner;
+
+/* EAL leaves megabytes below /run, which is memory. */
+static void remove_eal_files(void)
+{
+	char command[300];
+
+	if (getpid() != eal_owner)
+		return;
+	snprintf(command, sizeof(command), "rm -rf '%s'", rte_eal_get_runtime_dir());
+	if (system(command) != 0)
+		fprintf(stderr, "# %s\n", command);
+}
+
 int rig_eal(void **state)
 {
 	static bool done;
@@ -35,6 +49,8 @@ int rig_eal(void **state)
 		argc++;
 	if (rte_eal_init(argc, argv) < 0)
 		return -1;
+	eal_owner = getpid();
+	atexit(remove_eal_files);
 	return csum_field_register() == 0 && endpoint_watch_open(NULL) == 0 ? 0 : -1;
 }
 

@@ -69,10 +69,10 @@ static void test_messages_of_the_kernel(void **state)
 	assert_true(parse(v4_peer, &ifindex, &b));
 	assert_int_equal(ip_addr_cmp(&b.ip, &(struct ip_addr){4, {10, 9, 0, 1}}), 0);
 	assert_true(parse(v6, &ifindex, &b));
-	a = addr("2001:db8::1", 0);
+	a = addr("2001:db8::1", 64);
 	assert_memory_equal(&a, &b, sizeof(a));
 	assert_true(parse(v6_tentative, &ifindex, &b));
-	a = addr("fe80::34b6:7aff:feb3:319f", 0);
+	a = addr("fe80::34b6:7aff:feb3:319f", 64);
 	assert_memory_equal(&a, &b, sizeof(a));
 }
 
@@ -129,7 +129,7 @@ static void assert_list(const struct tap_addrs *s, const char *want)
 
 	for (size_t i = 0; i < s->n_told; i++)
 		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s", i > 0 ? " " : "",
-				      ip_addr_format(&s->told[i], one));
+				      ip_addr_format(&s->told[i].addr, one));
 	assert_string_equal(text, want);
 }
 
@@ -206,7 +206,7 @@ static void test_a_dump_replaces_and_events_know_better(void **state)
 static void test_what_was_shown_stays(void **state)
 {
 	struct tap_addrs s = {0};
-	const struct ip_addr *shown;
+	const struct ip_prefix *shown;
 
 	(void)state;
 	note(&s, "10.0.0.1", 24, false);
@@ -219,11 +219,11 @@ static void test_what_was_shown_stays(void **state)
 		if (i == 2)
 			note(&s, "10.0.0.1", 24, true);
 		assert_true(tap_addrs_settle(&s));
-		assert_int_equal(ip_addr_cmp(shown, (struct ip_addr[]){ip("10.0.0.1")}), 0);
+		assert_int_equal(ip_addr_cmp(&shown->addr, (struct ip_addr[]){ip("10.0.0.1")}), 0);
 	}
 	shown = tap_addrs_show(&s);
 	tap_addrs_clear(&s);
-	assert_int_equal(ip_addr_cmp(shown, (struct ip_addr[]){ip("10.0.0.2")}), 0);
+	assert_int_equal(ip_addr_cmp(&shown->addr, (struct ip_addr[]){ip("10.0.0.2")}), 0);
 	assert_null(tap_addrs_show(&s));
 	tap_addrs_free(&s);
 }

@@ -10,6 +10,7 @@ static void test_bad_files(void **state)
 		{DATA("bad-lines.ini"), DATA("bad-lines.errors")},
 		{DATA("bad-keys.ini"), DATA("bad-keys.errors")},
 		{DATA("bad-refs.ini"), DATA("bad-refs.errors")},
+		{DATA("bad-lists.ini"), DATA("bad-lists.errors")},
 	};
 
 	(void)state;

@@ -104,6 +104,7 @@ struct fixture {
 	char address[32];
 	size_t page_len;
 	int n_made;
+	unsigned int make_ms; /* how long each takes */
 };
 
 static char *make(void *arg, size_t *len)
@@ -113,6 +114,7 @@ static char *make(void *arg, size_t *len)
 
 	assert_non_null(page);
 	memset(page, 'p', f->page_len);
+	usleep(f->make_ms * 1000);
 	*len = f->page_len;
 	f->n_made++;
 	return page;
@@ -315,6 +317,15 @@ static void test_deadlines(void **state)
 	for (int ms = 0; ms < 1000; ms++)
 		step(f);
 	assert_true(read_all(f, fd, buf, sizeof(buf)) < f->page_len);
+	/* The time that a page takes to be made is not the reader's. */
+	f->limits.reply_ms = 1500;
+	http_close(f->http);
+	f->http = NULL;
+	f->make_ms = 2000;
+	open_server(f);
+	fd = connect_to(f);
+	say(fd, GOOD);
+	assert_true(read_all(f, fd, buf, sizeof(buf)) > f->page_len);
 }
 
 static void test_in_use(void **state)

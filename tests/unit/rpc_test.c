@@ -33,6 +33,7 @@ struct fixture {
 	struct event_base *base;
 	struct rpc *rpc;
 	int n_bigs; /* calls of "big" */
+	int big_ms; /* how long each takes */
 	int n_taken; /* connections that "take" was given, or learned to be gone */
 	int taken; /* the last one */
 	int n_calls;
@@ -105,6 +106,7 @@ static json_t *call_big(const json_t *params, void *arg, struct err *err)
 	char *text;
 
 	((struct fixture *)arg)->n_bigs++;
+	usleep((unsigned int)((struct fixture *)arg)->big_ms * 1000);
 	if (rpc_param_int(params, "bytes", 0, 100 << 20, &n, err) < 0)
 		return NULL;
 	text = malloc((size_t)n + 1);
@@ -899,6 +901,26 @@ static void test_clients_that_do_not_read(void **state)
 	expect_alive(f);
 }
 
+/* The time that an answer takes to be made is not the client's. */
+static void test_slow_methods(void **state)
+{
+	struct rpc_limits l = short_limits();
+	struct fixture *f = *state;
+	char *line;
+	int fd;
+
+	l.reply_ms = WELL_AFTER_MS;
+	f->big_ms = WELL_AFTER_MS + SHORT_MS;
+	open_server(f, &l);
+	fd = client(f);
+	ask_big(f, fd, 8 << 20);
+	line = get_line(f, fd);
+	assert_non_null(line);
+	assert_true(strlen(line) > 8 << 20);
+	free(line);
+	close(fd);
+}
+
 static void test_long_answers(void **state)
 {
 	struct rpc_limits l = rpc_default_limits;
@@ -906,7 +928,7 @@ static void test_long_answers(void **state)
 	int a, b, c;
 	char *line;
 
-	assert_true(l.max_reply >= (size_t)32 << 20); /* 60,000 vnics */
+	assert_true(l.max_reply >= (size_t)96 << 20); /* 65,000 vnics */
 	l.max_reply = 4 << 20;
 	l.max_buffered = 6 << 20;
 	open_server(f, &l);
@@ -1201,6 +1223,7 @@ int main(void)
 		TEST(test_garbage),
 		TEST(test_silent_clients),
 		TEST(test_clients_that_do_not_read),
+		TEST(test_slow_methods),
 		TEST(test_long_answers),
 		TEST(test_too_many_clients),
 		TEST(test_socket_file),
