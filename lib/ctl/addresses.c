@@ -45,15 +45,17 @@ size_t addresses_count(const struct vnic_rt *v)
 
 struct ip_range addresses_get(const struct vnic_rt *v, size_t i)
 {
-	struct ip_addr a;
+	struct ip_prefix p;
 
-	if (i < v->n_learned)
-		a = v->learned[i].ip;
-	else if (is_followed(v))
-		a = v->at.state.addresses[i - v->n_learned];
-	else
+	if (i < v->n_learned) {
+		p.addr = v->learned[i].ip;
+		p.len = p.addr.family == 6 ? 128 : 32;
+	} else if (is_followed(v)) {
+		p = v->at.state.addresses[i - v->n_learned];
+	} else {
 		return v->conf->addresses[i - v->n_learned];
-	return (struct ip_range){a, a, a.family == 6 ? 128 : 32};
+	}
+	return (struct ip_range){p.addr, p.addr, p.len};
 }
 
 /* Only these are told apart by address. */
@@ -358,7 +360,7 @@ static bool is_of_port(const struct port_rt *p, const struct ip_addr *ip)
 		if (ip_addr_cmp(&p->conf->routes[i].via, ip) == 0)
 			return true;
 	for (size_t i = 0; p->host.endpoint != NULL && host->present && i < host->n_addresses; i++)
-		if (ip_addr_cmp(&host->addresses[i], ip) == 0)
+		if (ip_addr_cmp(&host->addresses[i].addr, ip) == 0)
 			return true;
 	if (l3_routes(p) == NULL)
 		return false;

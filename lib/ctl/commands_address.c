@@ -378,8 +378,8 @@ static void append_port(struct shown *s, const struct port_rt *p)
 		append_one(s, (struct ip_range){x->addr, x->addr, x->len}, false);
 	}
 	for (size_t i = 0; i < n; i++) {
-		const struct ip_addr *a = &host->addresses[i];
-		struct ip_range r = {*a, *a, a->family == 6 ? 128 : 32};
+		const struct ip_prefix *a = &host->addresses[i];
+		struct ip_range r = {a->addr, a->addr, a->len};
 
 		if (find_wanted(&s->configured, &r) == NULL)
 			append_one(s, r, false);

@@ -39,10 +39,9 @@ bool tap_addr_parse(const struct nlmsghdr *nlh, int *ifindex, struct tap_addr *a
 	*a = (struct tap_addr){.ip.family = size == 4 ? 4 : 6};
 	/* With both, IFA_ADDRESS is the peer. IPv6 without a peer has no IFA_LOCAL. */
 	memcpy(a->ip.b, local != NULL ? local : address, size);
-	if (size == 4) {
-		a->len = ifa->ifa_prefixlen;
+	a->len = ifa->ifa_prefixlen;
+	if (size == 4)
 		memcpy(a->peer, address != NULL ? address : local, size);
-	}
 	return true;
 }
 
@@ -240,10 +239,18 @@ static bool apply_news(struct tap_addrs *s)
 	return true;
 }
 
-/* The list as it is told: addresses alone, each once. */
+/* The prefix of one with a peer is the peer's. */
+static struct ip_prefix prefix_of(const struct tap_addr *a)
+{
+	bool has_peer = a->ip.family == 4 && memcmp(a->peer, a->ip.b, sizeof(a->peer)) != 0;
+
+	return (struct ip_prefix){a->ip, has_peer ? 32 : a->len};
+}
+
+/* The list as it is told: each address once. */
 static bool tell(struct tap_addrs *s)
 {
-	struct ip_addr *list;
+	struct ip_prefix *list;
 	size_t n = 0, cap;
 
 	if (!reserve(&s->spare, &s->cap_spare, s->n_all, sizeof(*s->spare))) {
@@ -251,8 +258,8 @@ static bool tell(struct tap_addrs *s)
 		return false;
 	}
 	for (size_t i = 0; i < s->n_all; i++)
-		if (n == 0 || ip_addr_cmp(&s->spare[n - 1], &s->all[i].ip) != 0)
-			s->spare[n++] = s->all[i].ip;
+		if (n == 0 || ip_addr_cmp(&s->spare[n - 1].addr, &s->all[i].ip) != 0)
+			s->spare[n++] = prefix_of(&s->all[i]);
 	if (n == s->n_told && (n == 0 || memcmp(s->told, s->spare, n * sizeof(*s->told)) == 0))
 		return false;
 	list = s->told;
@@ -304,7 +311,7 @@ bool tap_addrs_has(const struct tap_addrs *s, const struct ip_addr *ip)
 
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
-		int d = ip_addr_cmp(&s->told[mid], ip);
+		int d = ip_addr_cmp(&s->told[mid].addr, ip);
 
 		if (d == 0)
 			return true;
@@ -316,7 +323,7 @@ bool tap_addrs_has(const struct tap_addrs *s, const struct ip_addr *ip)
 	return false;
 }
 
-const struct ip_addr *tap_addrs_show(struct tap_addrs *s)
+const struct ip_prefix *tap_addrs_show(struct tap_addrs *s)
 {
 	if (s->shown != s->told)
 		free(s->shown);
@@ -326,7 +333,7 @@ const struct ip_addr *tap_addrs_show(struct tap_addrs *s)
 
 void tap_addrs_clear(struct tap_addrs *s)
 {
-	struct ip_addr *shown = s->shown;
+	struct ip_prefix *shown = s->shown;
 
 	if (s->told != shown)
 		free(s->told);

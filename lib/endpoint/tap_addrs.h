@@ -34,7 +34,7 @@
  */
 struct tap_addr {
 	struct ip_addr ip; /**< the local one */
-	uint8_t len; /**< IPv4; else 0 */
+	uint8_t len; /**< of its prefix */
 	uint8_t peer[4]; /**< IPv4; else 0 */
 };
 
@@ -46,11 +46,11 @@ struct tap_addr_news {
 
 /** All zero: empty. */
 struct tap_addrs {
-	struct ip_addr *told; /**< sorted, each once; until settled again */
+	struct ip_prefix *told; /**< sorted by address, each once; until settled again */
 	size_t n_told;
 	/* Ours. */
-	struct ip_addr *shown; /**< handed out last; `told` or what it was then */
-	struct ip_addr *spare;
+	struct ip_prefix *shown; /**< handed out last; `told` or what it was then */
+	struct ip_prefix *spare;
 	struct tap_addr *all, *merged, *dumped;
 	struct tap_addr_news *news;
 	size_t n_all, n_dumped, n_news;
@@ -100,7 +100,7 @@ bool tap_addrs_has(const struct tap_addrs *s, const struct ip_addr *ip);
  * s->told, for who reads it later: whatever becomes of the list, that memory stays as it is until the
  * next tap_addrs_show().
  */
-const struct ip_addr *tap_addrs_show(struct tap_addrs *s);
+const struct ip_prefix *tap_addrs_show(struct tap_addrs *s);
 
 /** Empties it and gives its memory back, but for what is shown. */
 void tap_addrs_clear(struct tap_addrs *s);

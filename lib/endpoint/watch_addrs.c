@@ -120,8 +120,8 @@ bool watch_addrs_settle(struct tap *t)
 /* A solicited-node group, 33:33:ff:XX:XX:XX (RFC 4291 section 2.7.1): of an address that ends so. */
 static bool has_owner(const struct tap *t, const uint8_t group[6])
 {
-	for (size_t i = t->addrs.n_told; i > 0 && t->addrs.told[i - 1].family == 6; i--)
-		if (memcmp(&t->addrs.told[i - 1].b[13], group + 3, 3) == 0)
+	for (size_t i = t->addrs.n_told; i > 0 && t->addrs.told[i - 1].addr.family == 6; i--)
+		if (memcmp(&t->addrs.told[i - 1].addr.b[13], group + 3, 3) == 0)
 			return true;
 	return false;
 }

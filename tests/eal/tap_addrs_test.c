@@ -39,7 +39,7 @@ static const char *told(struct endpoint *ep)
 	text[0] = '\0';
 	for (size_t i = 0; i < s.n_addresses && n < sizeof(text) - IP_STR_LEN; i++)
 		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s", i > 0 ? " " : "",
-				      ip_addr_format(&s.addresses[i], one));
+				      ip_addr_format(&s.addresses[i].addr, one));
 	return text;
 }
 
@@ -282,7 +282,7 @@ static void test_lost_messages_are_made_up_for(void **state)
 	for (unsigned int i = 0; i < 4000; i++) {
 		if (i > 0 && i % 250 == 0)
 			want = ip_addr_add(want, 6);
-		assert_int_equal(ip_addr_cmp(&s.addresses[i], &want), 0);
+		assert_int_equal(ip_addr_cmp(&s.addresses[i].addr, &want), 0);
 		want = ip_addr_add(want, 1);
 	}
 	sh("ip -n %s addr flush dev web0", ns);
@@ -314,7 +314,7 @@ static void test_many_addresses_on_many_taps(void **state)
 	for (unsigned int i = 0; i < RTE_DIM(eps); i++) {
 		struct endpoint_state s = wait_for_count(eps[i], each);
 
-		assert_int_equal(s.addresses[each - 1].b[1], i);
+		assert_int_equal(s.addresses[each - 1].addr.b[1], i);
 	}
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &b);
 	cpu = (double)(b.tv_sec - a.tv_sec) * 1e3 + (double)(b.tv_nsec - a.tv_nsec) / 1e6;
