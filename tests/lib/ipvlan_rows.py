@@ -136,6 +136,8 @@ def is_like(sent, got, label):
     if sent[12:14] == b"\x08\0" and len(sent) >= 34 and len(got) >= 34:
         return (sent[26:34] == got[26:34] and sent[23] == got[23]
                 and (sent[34:] == got[34:] or label.encode() in got))
+    if sent[12:14] == b"\x86\xdd":
+        return sent[14:21] == got[14:21] and sent[22:] == got[22:]  # but for the hop limit
     return sent[14:] == got[14:]
 
 
@@ -156,6 +158,8 @@ def as_seen(row, station):
         data = data[:6] + packets.address(changes["eth.src"]) + data[12:]
     if "vlan" in changes:
         data = untagged(data)[0]
+    if "ip6.hl" in changes:
+        data = data[:21] + bytes([int(changes["ip6.hl"])]) + data[22:]
     if "ip.len" in changes:
         data = _with_ip_length(data, int(changes["ip.len"]))
     return data
