@@ -45,16 +45,16 @@ size_t addresses_count(const struct vnic_rt *v)
 
 struct ip_range addresses_get(const struct vnic_rt *v, size_t i)
 {
-	struct ip_addr a;
 	struct ip_prefix p;
 
 	if (i < v->n_learned) {
-		a = v->learned[i].ip;
-		return (struct ip_range){a, a, a.family == 6 ? 128 : 32};
-	}
-	if (!is_followed(v))
+		p.addr = v->learned[i].ip;
+		p.len = p.addr.family == 6 ? 128 : 32;
+	} else if (is_followed(v)) {
+		p = v->at.state.addresses[i - v->n_learned];
+	} else {
 		return v->conf->addresses[i - v->n_learned];
-	p = v->at.state.addresses[i - v->n_learned];
+	}
 	return (struct ip_range){p.addr, p.addr, p.len};
 }
 
@@ -63,6 +63,41 @@ static bool is_listed(const struct vnic_rt *v)
 {
 	return v->port != NULL &&
 	       (vnic_is_ipvlan(v->conf->type) || v->conf->spoofcheck == SPOOFCHECK_IP);
+}
+
+/* The first address of @v's netdev that is in @r; they are sorted. NULL: none. */
+static const struct ip_addr *find_followed(const struct vnic_rt *v, const struct ip_range *r)
+{
+	const struct endpoint_state *s = &v->at.state;
+	size_t lo = 0, hi = is_followed(v) ? s->n_addresses : 0;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (ip_addr_cmp(&s->addresses[mid].addr, &r->first) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	if (!is_followed(v) || lo == s->n_addresses ||
+	    ip_addr_cmp(&s->addresses[lo].addr, &r->last) > 0)
+		return NULL;
+	return &s->addresses[lo].addr;
+}
+
+const struct vnic_rt *addresses_find(const struct runtime *rt, const struct vnic_rt *v,
+				     const struct ip_range *r, struct ip_addr *which)
+{
+	for (size_t i = 0; is_listed(v) && i < rt->conf->n_vnics; i++) {
+		const struct vnic_rt *x = rt->vnics[i];
+		const struct ip_addr *a = x != v && x->port == v->port ? find_followed(x, r) : NULL;
+
+		if (a != NULL) {
+			*which = *a;
+			return x;
+		}
+	}
+	return NULL;
 }
 
 /* ---- has anything changed? ---- */

@@ -17,6 +17,13 @@ void addresses_update(struct runtime *rt);
 size_t addresses_count(const struct vnic_rt *v);
 struct ip_range addresses_get(const struct vnic_rt *v, size_t i);
 
+/**
+ * Who beside @p v on its port has an address of @p r on his netdev, be that up or down, and @p which;
+ * NULL: nobody has. What is configured is kinds_check()'s, and what was learnt gives way.
+ */
+const struct vnic_rt *addresses_find(const struct runtime *rt, const struct vnic_rt *v,
+				     const struct ip_range *r, struct ip_addr *which);
+
 /** Lets go of what a port or vnic holds here. */
 void addresses_free_port(struct port_rt *p);
 void addresses_free_vnic(struct vnic_rt *v);

@@ -214,6 +214,41 @@ static int has_already(const char *dev, const struct wanted *x, struct err *err)
 	return err_set(err, EEXIST, "%s has %.60s already (EEXIST)", dev, x->text);
 }
 
+static const struct vnic_rt *find_sibling(const struct runtime *rt, const struct vnic_rt *v,
+					  const struct wishes *w, struct ip_addr *which)
+{
+	const struct vnic_rt *has = NULL;
+
+	for (size_t i = 0; v != NULL && has == NULL && i < w->n; i++)
+		has = addresses_find(rt, v, &w->list[i].r, which);
+	return has;
+}
+
+#define MAX_LOOKS 4 /* at who has an address, while owners go on changing theirs */
+
+/*
+ * IV-601, 602: what its owner gave a sibling is as taken as what the file gave it. If he took it
+ * away just now (IV-606), that may not have been heard of yet, or not have been published.
+ */
+static int check_siblings(struct runtime *rt, const char *dev, const struct wishes *w,
+			  struct err *err)
+{
+	const struct vnic_rt *v = runtime_vnic(rt, dev), *has;
+	char text[IP_STR_LEN];
+	struct ip_addr which;
+
+	for (int looks = 0; (has = find_sibling(rt, v, w, &which)) != NULL; looks++) {
+		if (looks == MAX_LOOKS || (!rt->dirty && !endpoint_refresh(has->at.endpoint)))
+			break;
+		rt->dirty = true;
+		runtime_settle(rt);
+	}
+	if (has == NULL)
+		return 0;
+	return err_set(err, EADDRINUSE, "%s is an address of vnic %s, from its owner (EADDRINUSE)",
+		       ip_addr_format(&which, text), has->conf->name);
+}
+
 static int add_all(struct runtime *rt, struct arena *a, const char *dev, struct wishes *w,
 		   struct err *err)
 {
@@ -233,6 +268,8 @@ static int add_all(struct runtime *rt, struct arena *a, const char *dev, struct 
 	for (size_t i = 1; i < w->n; i++)
 		if (compare_wanted(&w->list[i - 1], &w->list[i]) == 0)
 			return has_already(dev, &w->list[i], err);
+	if (check_siblings(rt, dev, w, err) != 0)
+		return -EADDRINUSE;
 	return apply(rt, a, dev, list, n, text, err);
 }
 

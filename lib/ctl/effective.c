@@ -300,6 +300,15 @@ static void want_groups(struct wanted *w, const uint64_t *groups, size_t n)
 	w->n_groups += n;
 }
 
+/* A promiscuous ipvlan hears all that is there, and asks its lower for nothing (IV-632). */
+static bool asks_all_groups(const struct vnic_rt *v)
+{
+	const struct endpoint_state *s = &v->at.state;
+
+	return v->conf->multicast == MULTICAST_ALL ||
+	       (v->conf->multicast == MULTICAST_AUTO && (!s->groups_known || s->allmulti));
+}
+
 static void want_vnic(struct wanted *w, const struct vnic_rt *v)
 {
 	struct vnic_in in;
@@ -307,16 +316,19 @@ static void want_vnic(struct wanted *w, const struct vnic_rt *v)
 	if (!v->active)
 		return;
 	effective_vnic(v, &in);
+	want_groups(w, in.groups, in.n_groups);
 	if (is_ipvlan(v)) {
-		/* The port's own address is enough (IV-632). */
-	} else if (is_passthru(v)) {
+		/* The port's own address is enough. */
+		w->allmulti |= asks_all_groups(v);
+		return;
+	}
+	if (is_passthru(v)) {
 		w->promisc |= !(v->conf->flags & VNIC_F_NOPROMISC);
 	} else {
 		w->macs[w->n_macs++] = v->mac;
 		w->promisc |= v->at.state.promisc;
 	}
 	w->allmulti |= in.all_groups;
-	want_groups(w, in.groups, in.n_groups);
 }
 
 static int compare_keys(const void *a, const void *b)

@@ -77,7 +77,7 @@ void l3_free(struct port_rt *p)
 
 /* ---- routes and own addresses ---- */
 
-/* What is configured, what the host's netdev has, and a link-local address in any case. */
+/* What is configured, first; what the host's netdev has; and a link-local address in any case. */
 static size_t gather_own(const struct port_rt *p, struct ip_prefix **out)
 {
 	const struct endpoint_state *host = &p->host.state;
@@ -91,12 +91,8 @@ static size_t gather_own(const struct port_rt *p, struct ip_prefix **out)
 		return 0;
 	for (size_t i = 0; i < p->conf->n_addresses; i++)
 		list[n++] = p->conf->addresses[i];
-	for (size_t i = 0; i < n_host; i++) {
-		/* Its network is the host's, not ours. */
-		const struct ip_addr *a = &host->addresses[i].addr;
-
-		list[n++] = (struct ip_prefix){*a, a->family == 6 ? 128 : 32};
-	}
+	for (size_t i = 0; i < n_host; i++)
+		list[n++] = host->addresses[i];
 	for (size_t i = 0; i < n; i++)
 		has_link_local |= ip_addr_is_link_local(&list[i].addr);
 	if (!has_link_local)
@@ -165,7 +161,7 @@ static int make_routes(struct l3 *l, const struct ip_prefix *own, size_t n_own,
 {
 	const struct port_rt *p = l->port;
 	int socket = p->wire.endpoint != NULL ? p->wire.endpoint->socket : -1;
-	struct routes *r = routes_create(routes, n, own, n_own, socket, err);
+	struct routes *r = routes_create(routes, n, own, n_own, p->conf->n_addresses, socket, err);
 
 	if (r == NULL)
 		return -err->code;

@@ -25,6 +25,22 @@ static bool is_bad_sum(const struct rte_mbuf *m, const struct pkt_ip *ip)
 	return b == NULL || rte_raw_cksum(b, len) != 0xffff;
 }
 
+/* The payload is all there; a jumbogram's length is elsewhere (RFC 2675). */
+static bool is_cut_short(const struct rte_mbuf *m, const struct pkt_ip *ip)
+{
+	uint8_t copy[PKT_IPV6_LEN];
+	const uint8_t *b = rte_pktmbuf_read(m, ip->at, PKT_IPV6_LEN, copy);
+
+	return b == NULL || pkt_load16(b + 4) > m->pkt_len - ip->at - PKT_IPV6_LEN;
+}
+
+static bool is_bad(const struct rte_mbuf *m, const struct pkt_ip *ip)
+{
+	if (ip->what == PKT_IP_V4)
+		return (m->ol_flags & RTE_MBUF_F_TX_IP_CKSUM) == 0 && is_bad_sum(m, ip);
+	return ip->what == PKT_IP_V6 && is_cut_short(m, ip);
+}
+
 /* Tags, headers that are split, and whatever else isn't common. */
 static __attribute__((noinline)) void parse_ip_any(struct pkt_ip *ip, const struct pkt *p,
 						   const struct rte_mbuf *m)
@@ -41,7 +57,7 @@ static __attribute__((noinline)) void parse_ip_any(struct pkt_ip *ip, const stru
 	pkt_ip_parse(ip, p, bytes, want);
 }
 
-void parse_ip(struct burst *b, bool sums)
+void parse_ip(struct burst *b, bool closely)
 {
 	for (uint32_t i = 0; i < b->n; i++) {
 		const struct rte_mbuf *m = b->m[i];
@@ -51,11 +67,10 @@ void parse_ip(struct burst *b, bool sums)
 						  m->data_len)))
 			parse_ip_any(&b->ip[i], &b->p[i], m);
 	}
-	if (likely(!sums))
+	if (likely(!closely))
 		return;
 	for (uint32_t i = 0; i < b->n; i++)
-		if (b->ip[i].what == PKT_IP_V4 && (b->m[i]->ol_flags & RTE_MBUF_F_TX_IP_CKSUM) == 0)
-			b->ip[i].bad_sum = is_bad_sum(b->m[i], &b->ip[i]);
+		b->ip[i].bad = is_bad(b->m[i], &b->ip[i]);
 }
 
 /* ---- look up ---- */
@@ -132,12 +147,19 @@ static bool is_answer_to_nobody(const struct pkt_ip *ip)
 	return ip->nd == PKT_ND_ARP_OTHER && ip_key_is_zero(&ip->dst);
 }
 
+/* A question about an address of the port, whomever it was sent to; an answer to one. */
+static bool is_about_port(const struct fwd_port *port, const struct pkt_ip *ip)
+{
+	bool asks = ip->nd == PKT_ND_ARP_REQUEST || ip->nd == PKT_ND_SOLICIT;
+
+	return is_ours(port, asks ? &ip->target : &ip->dst, ip->v6) || is_answer_to_nobody(ip);
+}
+
 /* Rare: neighbour discovery, which concerns the port itself or its proxy. */
 static void classify_nd(const struct fwd_port *port, const struct pkt_ip *ip, struct hit *h)
 {
 	h->owner = owner_of(port, &ip->target, ip->v6);
-	if (is_ours(port, &ip->dst, ip->v6) || is_ours(port, &ip->target, ip->v6) ||
-	    is_answer_to_nobody(ip))
+	if (is_about_port(port, ip))
 		h->next = NEXT_HOST;
 	else if (port->next_hops != NULL)
 		h->next = ip_table_find(port->next_hops->by_ip,
@@ -159,7 +181,9 @@ void classify_ip_from_wire(const struct fwd_port *port, struct burst *b)
 		if (likely(port->mode == MODE_L2 ? !pkt_is_group(p) : ip->nd == PKT_ND_NONE))
 			continue;
 		if (port->mode != MODE_L2) {
-			classify_nd(port, ip, &b->h[i]);
+			/* Who speaks of addresses in a VLAN means others than the port's. */
+			if (!ip->vlan)
+				classify_nd(port, ip, &b->h[i]);
 			continue;
 		}
 		b->h[i].list = classify_group(port, p->dst);
@@ -224,7 +248,8 @@ void classify_ip_from_vnic(const struct fwd_vnic *self, struct burst *b)
 		if (port->mode == MODE_L2) {
 			if (pkt_is_group(&b->p[i]))
 				h->list = classify_group(port, b->p[i].dst);
-		} else if (has_key(ip) && (h->dst == VNIC_NONE || port->flags & VNIC_F_VEPA)) {
+		} else if ((has_key(ip) && (h->dst == VNIC_NONE || port->flags & VNIC_F_VEPA)) ||
+			   ip->what == PKT_IP_V6_UNKEYED) {
 			h->next = classify_next(port, &ip->dst, ip->v6, &hop);
 		}
 	}

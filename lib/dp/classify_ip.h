@@ -8,8 +8,8 @@
 
 #include "fwd/kind.h"
 
-/** Reads the IP keys of all frames; b->p is filled. @p sums: check IPv4 header checksums, too (l3s). */
-void parse_ip(struct burst *b, bool sums);
+/** Reads the IP keys of all frames; b->p is filled. @p closely: headers are checked, too (l3s). */
+void parse_ip(struct burst *b, bool closely);
 
 /** Frames of the wire. */
 void classify_ip_from_wire(const struct fwd_port *port, struct burst *b);

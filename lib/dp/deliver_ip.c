@@ -43,12 +43,34 @@ void deliver_routed(struct worker *w, const struct fwd_port *port, struct rte_mb
 		tx_put(&w->tx, TX_WIRE(port->id), port->wire, m, p->len);
 }
 
+#define IPV6_HOP_LIMIT (PKT_ETH_LEN + 7)
+#define HOP_LIMIT_ND   255
+
+/*
+ * Neighbour discovery and redirects are believed because no router lets 255 pass (RFC 4861 §7.1).
+ * The kernel's vnics reach its host by its loopback, where nobody listens to them; here the
+ * host's netdev would, and a vnic could tell it where the gateway is.
+ */
+static struct rte_mbuf *disarm_nd(struct rte_mbuf *m, struct rte_mempool *pool)
+{
+	uint8_t copy;
+	const uint8_t *limit = rte_pktmbuf_read(m, IPV6_HOP_LIMIT, 1, &copy);
+
+	if (limit == NULL || *limit != HOP_LIMIT_ND)
+		return m;
+	m = route_own(m, IPV6_HOP_LIMIT + 1, pool);
+	if (m != NULL)
+		*rte_pktmbuf_mtod_offset(m, uint8_t *, IPV6_HOP_LIMIT) = HOP_LIMIT_ND - 1;
+	return m;
+}
+
 struct rte_mbuf *deliver_own_mac(struct worker *w, const struct fwd_port *port, struct rte_mbuf *m,
 				 const struct pkt *p)
 {
-	if (likely(p->dst == port->mac && p->src == port->mac))
-		return m;
-	m = route_rewrite(m, port->mac, port->mac, port->host->pool);
+	if (p->dst != port->mac || p->src != port->mac)
+		m = route_rewrite(m, port->mac, port->mac, port->host->pool);
+	if (m != NULL && p->type == PKT_TYPE_IPV6)
+		m = disarm_nd(m, port->host->pool);
 	if (m == NULL)
 		drop(w, port, NULL, DROP_NO_BUFFER);
 	return m;

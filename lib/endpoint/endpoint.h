@@ -109,7 +109,7 @@ struct endpoint_state {
 	bool addresses_known; /**< `addresses` are its owner's, those that stay while it is down included */
 	size_t n_addresses;
 	const struct ip_prefix *
-		addresses; /**< sorted (ip_addr_cmp()), each once, the lowest 65,536; as they are until the next endpoint_get_state() */
+		addresses; /**< sorted by address, each once, the lowest 65,536; as they are until the next endpoint_get_state() */
 	char reason[200]; /**< why it is down, for a person; empty: it isn't */
 };
 

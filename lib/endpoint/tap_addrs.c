@@ -239,7 +239,15 @@ static bool apply_news(struct tap_addrs *s)
 	return true;
 }
 
-/* The list as it is told: no peers, each address once. */
+/* The prefix of one with a peer is the peer's. */
+static struct ip_prefix prefix_of(const struct tap_addr *a)
+{
+	bool has_peer = a->ip.family == 4 && memcmp(a->peer, a->ip.b, sizeof(a->peer)) != 0;
+
+	return (struct ip_prefix){a->ip, has_peer ? 32 : a->len};
+}
+
+/* The list as it is told: each address once. */
 static bool tell(struct tap_addrs *s)
 {
 	struct ip_prefix *list;
@@ -251,7 +259,7 @@ static bool tell(struct tap_addrs *s)
 	}
 	for (size_t i = 0; i < s->n_all; i++)
 		if (n == 0 || ip_addr_cmp(&s->spare[n - 1].addr, &s->all[i].ip) != 0)
-			s->spare[n++] = (struct ip_prefix){s->all[i].ip, s->all[i].len};
+			s->spare[n++] = prefix_of(&s->all[i]);
 	if (n == s->n_told && (n == 0 || memcmp(s->told, s->spare, n * sizeof(*s->told)) == 0))
 		return false;
 	list = s->told;

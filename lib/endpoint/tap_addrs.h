@@ -29,13 +29,12 @@
 
 /**
  * An address as the kernel tells it apart: of IPv4 a netdev may have the same one
- * several times, with other lengths or peers (net/ipv4/devinet.c), of IPv6 it may not,
- * and an IPv6 address keeps its length for life.
+ * several times, with other lengths or peers (net/ipv4/devinet.c), of IPv6 it may not.
  * Bytes only, so that it is compared as such.
  */
 struct tap_addr {
 	struct ip_addr ip; /**< the local one */
-	uint8_t len;
+	uint8_t len; /**< of its prefix */
 	uint8_t peer[4]; /**< IPv4; else 0 */
 };
 
@@ -47,7 +46,7 @@ struct tap_addr_news {
 
 /** All zero: empty. */
 struct tap_addrs {
-	struct ip_prefix *told; /**< sorted, each address once; until settled again */
+	struct ip_prefix *told; /**< sorted by address, each once; until settled again */
 	size_t n_told;
 	/* Ours. */
 	struct ip_prefix *shown; /**< handed out last; `told` or what it was then */

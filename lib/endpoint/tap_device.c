@@ -169,6 +169,19 @@ static struct ip_addr eui64_of(uint64_t mac)
 	return a;
 }
 
+/*
+ * Addresses that it makes of router advertisements end as its link-local one does, as a kernel
+ * slave's: of the MAC alone all who share it would make the same. Who chose an end of his own keeps
+ * it. Where this is refused, there is no ARP, or nobody listens to routers.
+ */
+static void put_token(struct rtnl *r, int ifindex, const struct ip_addr *own)
+{
+	struct tap_link l;
+
+	if (rtnl_get_link_at(r, ifindex, &l) == 0 && !l.has_token)
+		rtnl_set_token(r, ifindex, own);
+}
+
 /* IPv6 may be absent from the kernel or switched off here: then there is nothing to clash. */
 static int put_link_local(struct rtnl *r, int ifindex, uint64_t mac, uint16_t dev_id)
 {
@@ -180,8 +193,10 @@ static int put_link_local(struct rtnl *r, int ifindex, uint64_t mac, uint16_t de
 		return 0;
 	if (ret == 0)
 		rtnl_set_address(r, ifindex, &eui64, 64, false);
-	if (ret == 0)
+	if (ret == 0) {
+		put_token(r, ifindex, &own);
 		ret = rtnl_set_address(r, ifindex, &own, 64, true);
+	}
 	return ret == -EACCES ? 0 : ret;
 }
 
@@ -386,7 +401,13 @@ int tap_apply_up(struct tap *t, bool up, struct err *err)
 
 static int set_noarp(struct rtnl *r, struct change *c)
 {
-	return rtnl_set_noarp(r, c->t->link.ifindex, c->on);
+	const struct tap *t = c->t;
+	struct ip_addr own = tap_addr_link_local(t->link.mac, t->want.dev_id);
+	int ret = rtnl_set_noarp(r, t->link.ifindex, c->on);
+
+	if (ret == 0 && !c->on && t->want.dev_id != 0)
+		put_token(r, t->link.ifindex, &own);
+	return ret;
 }
 
 int tap_apply_noarp(struct tap *t, bool noarp, struct err *err)

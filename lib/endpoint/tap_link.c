@@ -29,6 +29,26 @@ static bool attr_is_u32(const struct nlattr *attr)
 	return mnl_attr_get_payload_len(attr) == sizeof(uint32_t);
 }
 
+/* Of what IPv6 says of the netdev. */
+static bool is_token_set(const struct nlattr *families)
+{
+	static const uint8_t none[16];
+	const struct nlattr *family, *attr;
+
+	mnl_attr_for_each_nested(family, families)
+	{
+		if (mnl_attr_get_type(family) != AF_INET6)
+			continue;
+		mnl_attr_for_each_nested(attr, family)
+		{
+			if (mnl_attr_get_type(attr) == IFLA_INET6_TOKEN &&
+			    mnl_attr_get_payload_len(attr) == sizeof(none))
+				return memcmp(mnl_attr_get_payload(attr), none, sizeof(none)) != 0;
+		}
+	}
+	return false;
+}
+
 static void read_attr(const struct nlattr *attr, struct tap_link *l, bool *has_mac)
 {
 	const char *name = mnl_attr_get_payload(attr);
@@ -56,6 +76,9 @@ static void read_attr(const struct nlattr *attr, struct tap_link *l, bool *has_m
 	case ATTR_ALLMULTI:
 		if (attr_is_u32(attr) && mnl_attr_get_u32(attr) > 0)
 			l->allmulti = true;
+		break;
+	case IFLA_AF_SPEC:
+		l->has_token = is_token_set(attr);
 		break;
 	}
 }
@@ -168,6 +191,13 @@ int rtnl_get_link(struct rtnl *r, const char *name, struct tap_link *l)
 	return talk(r, nlh, l);
 }
 
+int rtnl_get_link_at(struct rtnl *r, int ifindex, struct tap_link *l)
+{
+	char buf[1024];
+
+	return talk(r, tap_link_put_get(buf, ifindex, 0), l);
+}
+
 static struct nlmsghdr *put_set(void *buf, int ifindex, struct ifinfomsg **ifi)
 {
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
@@ -222,7 +252,7 @@ int rtnl_set_noarp(struct rtnl *r, int ifindex, bool noarp)
 	return set_flag(r, ifindex, IFF_NOARP, noarp);
 }
 
-int rtnl_set_addr_gen_none(struct rtnl *r, int ifindex)
+static int set_inet6(struct rtnl *r, int ifindex, uint16_t type, const void *value, size_t len)
 {
 	char buf[1024];
 	struct ifinfomsg *ifi;
@@ -230,10 +260,25 @@ int rtnl_set_addr_gen_none(struct rtnl *r, int ifindex)
 	struct nlattr *families = mnl_attr_nest_start(nlh, IFLA_AF_SPEC);
 	struct nlattr *inet6 = mnl_attr_nest_start(nlh, AF_INET6);
 
-	mnl_attr_put_u8(nlh, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+	mnl_attr_put(nlh, type, len, value);
 	mnl_attr_nest_end(nlh, inet6);
 	mnl_attr_nest_end(nlh, families);
 	return talk(r, nlh, NULL);
+}
+
+int rtnl_set_addr_gen_none(struct rtnl *r, int ifindex)
+{
+	const uint8_t mode = IN6_ADDR_GEN_MODE_NONE;
+
+	return set_inet6(r, ifindex, IFLA_INET6_ADDR_GEN_MODE, &mode, sizeof(mode));
+}
+
+int rtnl_set_token(struct rtnl *r, int ifindex, const struct ip_addr *token)
+{
+	uint8_t low[16] = {0};
+
+	memcpy(low + 8, token->b + 8, 8);
+	return set_inet6(r, ifindex, IFLA_INET6_TOKEN, low, sizeof(low));
 }
 
 int rtnl_set_address(struct rtnl *r, int ifindex, const struct ip_addr *a, uint8_t len, bool add)

@@ -27,6 +27,7 @@ struct tap_link {
 	bool promisc; /**< somebody wants every frame (IFLA_PROMISCUITY, which `ip link` shows only with -d) */
 	bool allmulti;
 	bool noarp; /**< it does neither ARP nor neighbour discovery */
+	bool has_token; /**< what its SLAAC addresses end in was set by somebody (IFLA_INET6_TOKEN) */
 };
 
 /** Equal in all that an owner can change? */
@@ -52,12 +53,15 @@ void rtnl_close(struct rtnl *r);
 
 /** Each: 0 or the kernel's -errno. */
 int rtnl_get_link(struct rtnl *r, const char *name, struct tap_link *l);
+int rtnl_get_link_at(struct rtnl *r, int ifindex, struct tap_link *l);
 int rtnl_set_mac(struct rtnl *r, int ifindex, uint64_t mac);
 int rtnl_set_mtu(struct rtnl *r, int ifindex, uint32_t mtu);
 int rtnl_set_up(struct rtnl *r, int ifindex, bool up);
 int rtnl_set_noarp(struct rtnl *r, int ifindex, bool noarp);
 /** Has the kernel make no link-local address by itself (IN6_ADDR_GEN_MODE_NONE). */
 int rtnl_set_addr_gen_none(struct rtnl *r, int ifindex);
+/** Whose low half its SLAAC addresses end in, instead of the MAC's digits. -EINVAL where it takes no router advertisements. */
+int rtnl_set_token(struct rtnl *r, int ifindex, const struct ip_addr *token);
 /** Adding an address that is there, or deleting one that isn't, is no error. */
 int rtnl_set_address(struct rtnl *r, int ifindex, const struct ip_addr *a, uint8_t len, bool add);
 

@@ -94,11 +94,11 @@ static inline bool is_for_port(struct verdict *v, const struct fwd_port *port, c
 static inline bool is_taken_l3s(struct verdict *v, const struct fwd_port *port, const struct pkt *p,
 				const struct pkt_ip *ip)
 {
-	if (ip->what == PKT_IP_V4 && ip->bad_sum) {
+	if (ip->bad && !ip->vlan) {
 		verdict_drop(v, DROP_BAD_HEADER);
 		return true;
 	}
-	if ((ip->what == PKT_IP_V4 || ip->what == PKT_IP_V6) && !pkt_ip_is_dad(ip) &&
+	if ((ip->what == PKT_IP_V4 || ip->what == PKT_IP_V6) && !pkt_ip_is_dad(ip) && !ip->vlan &&
 	    (p->dst == port->mac || pkt_is_group(p)))
 		return false;
 	pass(v, port, p);
@@ -201,7 +201,9 @@ static inline void route(struct verdict *v, const struct fwd_port *port, const s
 {
 	bool cut = p->len > port->mtu + PKT_ETH_LEN && !p->gso;
 
-	if (h.next == NEXT_HOST) {
+	if (ip_key_is_no_source(&ip->src, ip->v6)) {
+		verdict_drop(v, DROP_NO_ROUTE);
+	} else if (h.next == NEXT_HOST) {
 		*v = (struct verdict){.op = VERDICT_HOST, .flags = VERDICT_OWN_MAC};
 		if (!port->has_host)
 			verdict_drop(v, DROP_NO_HOST);
@@ -233,9 +235,9 @@ static inline void from_vnic_l3(struct verdict *v, const struct fwd_vnic *self, 
 			verdict_drop(v, DROP_PRIVATE);
 		else
 			to_sibling(v, port, p, h.dst);
-	} else if (pkt_is_group(p) || p->tagged || !is_ip) {
+	} else if (pkt_is_group(p) || p->tagged || !is_ip || pkt_ip_is_dad(ip)) {
 		verdict_drop(v, DROP_NOT_ROUTED);
-	} else if (ip->what != PKT_IP_V4 && ip->what != PKT_IP_V6) {
+	} else if (ip->what == PKT_IP_NONE) {
 		verdict_drop(v, DROP_BAD_HEADER);
 	} else {
 		route(v, port, p, ip, h);

@@ -47,7 +47,7 @@ static int insert(struct routes *r, const struct ip_prefix *p, uint64_t value)
 	return rte_errno == EEXIST ? 0 : -rte_errno;
 }
 
-static int insert_own(struct routes *r, const struct ip_prefix *own)
+static int insert_own(struct routes *r, const struct ip_prefix *own, bool linked)
 {
 	struct ip_prefix p = *own;
 	int rc;
@@ -62,17 +62,17 @@ static int insert_own(struct routes *r, const struct ip_prefix *own)
 			p.addr.b[i] = (uint8_t)(last >> (24 - 8 * i));
 		rc = insert(r, &p, ROUTE_BROADCAST);
 	}
-	return rc != 0 ? rc : insert(r, own, ROUTE_ON_LINK);
+	return rc != 0 || !linked ? rc : insert(r, own, ROUTE_ON_LINK);
 }
 
 static int insert_all(struct routes *r, const struct ip_route *routes, size_t n,
-		      const struct ip_prefix *own, size_t n_own)
+		      const struct ip_prefix *own, size_t n_own, size_t n_linked)
 {
 	const struct ip_prefix link_local = {{.family = 6, .b = {0xfe, 0x80}}, 64};
 	int rc = 0;
 
 	for (size_t i = 0; i < n_own && rc == 0; i++)
-		rc = insert_own(r, &own[i]);
+		rc = insert_own(r, &own[i], i < n_linked);
 	for (size_t i = 0; i < n && rc == 0; i++) {
 		r->gateways[i] = routes[i].via;
 		rc = insert(r, &routes[i].dst,
@@ -99,7 +99,7 @@ static int create_trees(struct routes *r, int n4, int n6, int socket)
 }
 
 struct routes *routes_create(const struct ip_route *routes, size_t n, const struct ip_prefix *own,
-			     size_t n_own, int socket, struct err *err)
+			     size_t n_own, size_t n_linked, int socket, struct err *err)
 {
 	struct routes *r = calloc(1, sizeof(*r));
 	int n_of[2] = {0}, rc = -ENOMEM;
@@ -115,7 +115,7 @@ struct routes *routes_create(const struct ip_route *routes, size_t n, const stru
 	if (r != NULL && r->gateways != NULL) {
 		rc = create_trees(r, n_of[0], n_of[1], socket);
 		if (rc == 0)
-			rc = insert_all(r, routes, n, own, n_own);
+			rc = insert_all(r, routes, n, own, n_own, n_linked);
 	}
 	if (rc == 0)
 		return r;

@@ -31,8 +31,9 @@ struct routes;
 
 /**
  * Makes a table. As Linux does for an interface's addresses (net/ipv4/fib_frontend.c,
- * fib_add_ifaddr()), each of @p own is local, its prefix on-link and, if that is shorter than 31
- * bits, its last address a broadcast. Where there is any IPv6, fe80::/64 is on-link.
+ * fib_add_ifaddr()), each of @p own is local and, if its prefix is shorter than 31
+ * bits, that one's last address a broadcast. The prefix is on-link for the first @p n_linked; the others' are
+ * among @p routes where they should be. Where there is any IPv6, fe80::/64 is on-link.
  * A gateway is taken as on-link whether or not a prefix says so. Of several routes for one prefix the first counts,
  * and what comes of @p own comes before @p routes.
  * @param routes  `via` of family 0: on-link
@@ -41,7 +42,7 @@ struct routes;
  * @return NULL: no memory, with @p err filled
  */
 struct routes *routes_create(const struct ip_route *routes, size_t n, const struct ip_prefix *own,
-			     size_t n_own, int socket, struct err *err);
+			     size_t n_own, size_t n_linked, int socket, struct err *err);
 
 /** Takes and drops a reference; NULL is fine. Main. */
 struct routes *routes_get(struct routes *r);

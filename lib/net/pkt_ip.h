@@ -48,7 +48,8 @@ struct pkt_ip {
 	uint8_t nd; /**< enum pkt_nd */
 	bool v6; /**< the keys are IPv6 addresses */
 	bool fragmentable; /**< IPv4 with DF clear */
-	bool bad_sum; /**< its IPv4 header checksum was looked at, and is wrong */
+	bool bad; /**< it was looked at closely, and its header is wrong */
+	bool vlan; /**< behind a tag with a number: no stack of the untagged network takes it */
 	uint16_t at; /**< where the ARP or IP header begins in the frame */
 	struct ip_key dst; /**< whose is it? ARP: target; IP: destination; DAD: target */
 	struct ip_key src; /**< who sent it? ARP: sender; IP: source; DAD: target */
@@ -81,7 +82,7 @@ static inline bool ip_key_equal(const struct ip_key *a, const struct ip_key *b)
 	return a->w[0] == b->w[0] && a->w[1] == b->w[1];
 }
 
-/** Multicast, or IPv4's limited broadcast, or 0.0.0.0 and 127/8: never routed out of a port. */
+/** Multicast, or IPv4's limited broadcast and what is reserved around it, or 0/8 and 127/8: never routed out of a port. */
 static inline bool ip_key_is_unroutable(const struct ip_key *k, bool v6)
 {
 	const uint8_t *b = (const uint8_t *)k;
@@ -90,6 +91,14 @@ static inline bool ip_key_is_unroutable(const struct ip_key *k, bool v6)
 		return b[0] == 0xff || (k->w[0] == 0 && (k->w[1] & 0x00ffffffffffffffULL) == 0 &&
 					b[15] <= 1); /* ff00::/8, ::, ::1 */
 	return b[0] >= 224 || b[0] == 127 || b[0] == 0;
+}
+
+/** An IPv4 source that Linux routes nothing from (ip_route_output_key_hash_rcu(), __mkroute_output()). */
+static inline bool ip_key_is_no_source(const struct ip_key *k, bool v6)
+{
+	const uint8_t *b = (const uint8_t *)k;
+
+	return !v6 && (b[0] >> 4 == 14 || b[0] == 127 || k->w[0] == UINT32_MAX);
 }
 
 static inline void pkt_ip_parse_arp(struct pkt_ip *ip, const uint8_t *b)
@@ -157,7 +166,8 @@ static inline void pkt_ip_parse_any(struct pkt_ip *ip, const struct pkt *p, cons
 	ip->nd = PKT_ND_NONE;
 	ip->v6 = false;
 	ip->fragmentable = false;
-	ip->bad_sum = false;
+	ip->bad = false;
+	ip->vlan = p->tagged && n >= at && (pkt_load16(b + PKT_ETH_LEN) & 0xfff) != 0;
 	ip->at = (uint16_t)at;
 	if (p->type == PKT_TYPE_IPV4 && n >= at + PKT_IPV4_LEN)
 		pkt_ip_parse_v4(ip, b + at, p->len - at);
@@ -187,7 +197,8 @@ static inline bool pkt_ip_parse_common(struct pkt_ip *ip, const struct pkt *p, c
 		ip->nd = PKT_ND_NONE;
 		ip->v6 = false;
 		ip->fragmentable = (b[6] & 0x40) == 0;
-		ip->bad_sum = false;
+		ip->bad = false;
+		ip->vlan = false;
 		ip->at = PKT_ETH_LEN;
 		ip->dst = ip_key4(b + 16);
 		ip->src = ip_key4(b + 12);
@@ -200,7 +211,8 @@ static inline bool pkt_ip_parse_common(struct pkt_ip *ip, const struct pkt *p, c
 	ip->nd = PKT_ND_NONE;
 	ip->v6 = true;
 	ip->fragmentable = false;
-	ip->bad_sum = false;
+	ip->bad = false;
+	ip->vlan = false;
 	ip->at = PKT_ETH_LEN;
 	ip->dst = ip_key6(b + 24);
 	ip->src = ip_key6(b + 8);

@@ -543,15 +543,16 @@ static bool is_played(const struct iv_row *row)
 	for (size_t i = 0; i < N_SCENES; i++)
 		if (strcmp(scenes[i].id, row->id) == 0)
 			return true;
-	return iv_row_is_frame(row) || strncmp(row->packet, "counters after ", 15) == 0;
+	return iv_row_is_frame(row) || strncmp(row->packet, "counters after ", 15) == 0 ||
+	       iv_row_has_stacks(row);
 }
 
-/* A difference that no test sees is a claim, no more. */
-static void all_differences_are_played(void **state)
+/* Frames and counters are ipvlan_rows_test.c's. What nobody plays, nobody knows. */
+static void every_row_is_played(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < n_rows; i++)
-		if (rows[i].differs && !is_played(&rows[i]))
+		if (!is_played(&rows[i]))
 			fail_msg("%s is not played", rows[i].id);
 }
 
@@ -578,6 +579,6 @@ int main(void)
 			.initial_state = &numbers[i],
 		};
 	}
-	tests[N_SCENES] = (struct CMUnitTest)cmocka_unit_test(all_differences_are_played);
+	tests[N_SCENES] = (struct CMUnitTest)cmocka_unit_test(every_row_is_played);
 	return _cmocka_run_group_tests("ipvlan changes", tests, N_SCENES + 1, rig_eal, NULL);
 }

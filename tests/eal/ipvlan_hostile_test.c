@@ -323,6 +323,48 @@ static void test_unasked(void **state)
 	stop();
 }
 
+/* The frame in buf, behind a tag. */
+static size_t in_vlan(uint16_t vid, size_t n)
+{
+	memmove(buf + PKT_ETH_LEN + 2, buf + PKT_ETH_LEN - 2, n - PKT_ETH_LEN + 2);
+	buf[12] = PKT_TYPE_VLAN >> 8;
+	buf[13] = PKT_TYPE_VLAN & 0xff;
+	buf[14] = (uint8_t)(vid >> 8);
+	buf[15] = (uint8_t)vid;
+	return n + PKT_VLAN_LEN;
+}
+
+static unsigned int answers_to(size_t n)
+{
+	put_bytes('W', buf, n, 0);
+	run();
+	return drain('W');
+}
+
+/* In a VLAN others may have the same addresses: the port neither believes nor answers them. */
+static void test_other_vlans(void **state)
+{
+	struct ip_addr gw = v4(254);
+
+	(void)state;
+	start(ALL("l3"));
+	for (uint8_t host = 1; host <= 2; host++) {
+		struct ip_addr whose = v4(host);
+
+		assert_int_equal(answers_to(in_vlan(5, solicit_arp(buf, GATEWAY, &gw, &whose))), 0);
+		assert_int_equal(answers_to(in_vlan(0, solicit_arp(buf, GATEWAY, &gw, &whose))), 1);
+		assert_int_equal(answers_to(solicit_arp(buf, GATEWAY, &gw, &whose)), 1);
+	}
+	assert_int_equal(way_out(), 0);
+	put_bytes('W', buf, in_vlan(5, arp_reply(ROGUE, gw, v4(1))), 0);
+	assert_int_equal(way_out(), 0);
+	put_bytes('W', buf, in_vlan(0, arp_reply(GATEWAY, gw, v4(1))), 0);
+	assert_int_equal(way_out(), GATEWAY);
+	put_bytes('W', buf, in_vlan(5, arp_reply(ROGUE, gw, gw)), 0);
+	assert_int_equal(way_out(), GATEWAY);
+	stop();
+}
+
 /* A vnic's word about the gateway isn't believed, whatever it says. */
 static void test_vnics_lies(void **state)
 {
@@ -834,6 +876,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_unasked),
+		cmocka_unit_test(test_other_vlans),
 		cmocka_unit_test(test_vnics_lies),
 		cmocka_unit_test(test_flapping_gateway),
 		cmocka_unit_test(test_override),

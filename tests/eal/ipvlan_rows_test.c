@@ -81,6 +81,18 @@ static bool is_fragment(const struct play *p, const struct iv_copy *c)
 	       memcmp(c->bytes + 18, p->bytes + 18, 2) == 0;
 }
 
+#define IPV6_HOP_LIMIT 21
+
+static bool is_all_but_hop_limit(const struct play *p, const struct iv_copy *c)
+{
+	const size_t rest = IPV6_HOP_LIMIT + 1;
+
+	return pkt_load16(p->bytes + 12) == PKT_TYPE_IPV6 && c->len == p->len &&
+	       c->bytes[IPV6_HOP_LIMIT] != p->bytes[IPV6_HOP_LIMIT] &&
+	       memcmp(c->bytes + 12, p->bytes + 12, IPV6_HOP_LIMIT - 12) == 0 &&
+	       memcmp(c->bytes + rest, p->bytes + rest, p->len - rest) == 0;
+}
+
 static void add_copy(struct play *p, const struct iv_copy *c)
 {
 	if (is_answer(p, c)) {
@@ -91,6 +103,8 @@ static void add_copy(struct play *p, const struct iv_copy *c)
 	add_macs(&p->got, c, p->bytes);
 	if (is_fragment(p, c))
 		iv_add(&p->got, "%c.fragmented", c->end);
+	else if (is_all_but_hop_limit(p, c))
+		iv_add(&p->got, "%c.ip6.hl=%u", c->end, c->bytes[IPV6_HOP_LIMIT]);
 	else if (c->len != p->len || memcmp(c->bytes + 12, p->bytes + 12, p->len - 12) != 0)
 		iv_add(&p->got, "%c.other", c->end);
 }
@@ -169,6 +183,12 @@ static const struct {
 	{"IV-904", "a:not_routed"},
 	{"IV-907", "a:not_routed"},
 	{"IV-912", "a:no_route"},
+	{"IV-1002", "a:not_routed"},
+	{"IV-1003", "a:no_route"},
+	{"IV-1004", "a:no_route"},
+	{"IV-1005", "a:no_route"},
+	{"IV-1006", "a:no_route"},
+	{"IV-1009", "p:bad_header"},
 	{"IV-913", "a:spoofed"},
 	{"IV-916", "p:no_owner"},
 };

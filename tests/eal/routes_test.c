@@ -20,8 +20,8 @@
 
 static struct err error;
 
-static struct routes *make(const char *const *routes, size_t n, const char *const *own,
-			   size_t n_own)
+static struct routes *make_linked(const char *const *routes, size_t n, const char *const *own,
+				  size_t n_own, size_t n_linked)
 {
 	struct ip_route r[8] = {0};
 	struct ip_prefix o[8];
@@ -32,10 +32,16 @@ static struct routes *make(const char *const *routes, size_t n, const char *cons
 			assert_true(ip_prefix_parse(routes[i], &r[i].dst));
 	for (size_t i = 0; i < n_own; i++)
 		assert_true(ip_prefix_parse(own[i], &o[i]));
-	t = routes_create(r, n, o, n_own, SOCKET_ID_ANY, &error);
+	t = routes_create(r, n, o, n_own, n_linked, SOCKET_ID_ANY, &error);
 	if (t == NULL)
 		fail_msg("%s", error.text);
 	return t;
+}
+
+static struct routes *make(const char *const *routes, size_t n, const char *const *own,
+			   size_t n_own)
+{
+	return make_linked(routes, n, own, n_own, n_own);
 }
 
 /* "via 10.0.0.254", "on-link", … */
@@ -89,6 +95,23 @@ static void test_ipv4(void **state)
 	assert_route(t, "192.0.2.0", "on-link"); /* RFC 3021: no broadcast in a /31 */
 	assert_route(t, "192.0.2.1", "local");
 	assert_route(t, "2001:db8::1", "none");
+	routes_put(t);
+}
+
+/* Of a host's addresses; whether its networks are on the link, its routes say. */
+static void test_addresses_that_bring_no_route(void **state)
+{
+	static const char *const routes[] = {"10.8.0.0/24"};
+	static const char *const own[] = {"10.0.0.1/24", "10.7.0.1/24", "10.8.0.1/24"};
+	struct routes *t = make_linked(routes, N(routes), own, N(own), 1);
+
+	(void)state;
+	assert_route(t, "10.0.0.9", "on-link");
+	assert_route(t, "10.7.0.1", "local");
+	assert_route(t, "10.7.0.255", "broadcast");
+	assert_route(t, "10.7.0.9", "none");
+	assert_route(t, "10.8.0.9", "on-link");
+	assert_route(t, "10.8.0.255", "broadcast");
 	routes_put(t);
 }
 
@@ -169,8 +192,8 @@ static void test_many(void **state)
 		list[i].via.b[2] = (uint8_t)(i >> 8);
 		list[i].via.b[3] = (uint8_t)i;
 	}
-	t = routes_create(list, MANY, NULL, 0, SOCKET_ID_ANY, &error);
-	other = routes_create(list, MANY, NULL, 0, SOCKET_ID_ANY, &error);
+	t = routes_create(list, MANY, NULL, 0, 0, SOCKET_ID_ANY, &error);
+	other = routes_create(list, MANY, NULL, 0, 0, SOCKET_ID_ANY, &error);
 	assert_true(t != NULL && other != NULL);
 	routes_put(other);
 	for (int i = 0; i < 2000; i++) {
@@ -216,6 +239,7 @@ int main(void)
 	char command[300];
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ipv4),
+		cmocka_unit_test(test_addresses_that_bring_no_route),
 		cmocka_unit_test(test_ipv6),
 		cmocka_unit_test(test_without_default),
 		cmocka_unit_test(test_the_first_counts),

@@ -433,6 +433,53 @@ static void test_link_local_addresses_differ_though_the_mac_is_one(void **state)
 	assert_told(b, "fe80::24d:12:3400:1");
 }
 
+/* Runs the watch until that is its token; "": none, which `ip` doesn't show. */
+static void assert_token(struct endpoint *ep, const char *ns, const char *netdev, const char *want)
+{
+	double end = now_ms() + SOON_MS;
+	char token[64];
+
+	do {
+		watch_for(ep, 10);
+		snprintf(token, sizeof(token), "%s",
+			 sh_output("ip -n %s token get dev %s", ns, netdev));
+		token[strcspn(token, "\n")] = '\0';
+	} while (strncmp(token, want, strlen(want)) != 0 && now_ms() < end);
+	assert_memory_equal(token, want, strlen(want) + (want[0] == '\0'));
+}
+
+/* IV-617: what a stack makes of a router's prefix ends as its link-local address does. */
+static void test_slaac_addresses_differ_though_the_mac_is_one(void **state)
+{
+	const char *ns = quiet_ns();
+	const char *elsewhere = quiet_ns();
+	struct endpoint_args args = tap_args("web0", ns);
+	struct endpoint *a, *b;
+
+	(void)state;
+	args.mac = MAC_M;
+	args.dev_id = 1;
+	a = tap_open_args(&args);
+	args = tap_args("web1", ns);
+	args.mac = MAC_M;
+	args.dev_id = 2;
+	args.noarp = true;
+	b = tap_open_args(&args);
+	assert_token(a, ns, "web0", "token ::24d:0:100:1 dev");
+	/* Without ARP nobody hears of routers. */
+	assert_token(b, ns, "web1", "");
+	assert_int_equal(endpoint_set_noarp(b, false, NULL), 0);
+	assert_token(b, ns, "web1", "token ::24d:0:200:1 dev");
+	/* What its owner chose stays. */
+	sh("ip -n %s token set ::5 dev web0; ip -n %s link set web0 down", ns, ns);
+	assert_told(a, "");
+	sh("ip -n %s link set web0 up", ns);
+	assert_told(a, "fe80::24d:0:100:1");
+	assert_token(a, ns, "web0", "token ::5 dev");
+	sh("ip -n %s link set web1 netns %s; ip -n %s link set web1 up", ns, elsewhere, elsewhere);
+	assert_token(b, elsewhere, "web1", "token ::24d:0:200:1 dev");
+}
+
 /* Where IPv6 is off there is no address to give, which is no reason not to have a netdev. */
 static void test_without_ipv6(void **state)
 {
@@ -464,6 +511,7 @@ static int run(void)
 		TAP_TEST(test_arp_off_and_on),
 		TAP_TEST(test_a_netdev_without_arp_sends_like_an_l3_slave),
 		TAP_TEST(test_link_local_addresses_differ_though_the_mac_is_one),
+		TAP_TEST(test_slaac_addresses_differ_though_the_mac_is_one),
 		TAP_TEST(test_without_ipv6),
 	};
 

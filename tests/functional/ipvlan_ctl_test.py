@@ -148,8 +148,27 @@ def test_addresses_there():
         taptest.equal({a["local"] for a in lab.addresses(web, "web0") if a["family"] == "inet"},
                       {"10.1.0.2", "10.1.0.7", "10.1.0.8"}, "on the netdev")
         lab.reaches(out, "10.1.0.8")
+        local = next(a["local"] for a in lab.addresses(web, "web0") if a["scope"] == "link")
         web.ip("addr add 10.1.0.70/24 dev web0")
         taptest.eventually(lambda: "10.1.0.70" in shown(f, "web"), "the owner's address")
+        table(f, ("address add 10.1.0.70/24 dev db", "EADDRINUSE"),
+              ("address add 10.1.0.64-10.1.0.90 dev db", "EADDRINUSE"),
+              (f"address add {local}/64 dev db", "EADDRINUSE"),
+              ("address add 10.1.0.71-10.1.0.73 dev db", "OK"),
+              ("address del 10.1.0.71-10.1.0.73 dev db", "OK"))
+        web.ip("link set web0 down")
+        taptest.eventually(lambda: f.link("web")["operstate"] == "DOWN", "web is down")
+        table(f, ("address add 10.1.0.70/24 dev db", "EADDRINUSE"),
+              ("address add 10.1.0.70/24 dev web", "OK"),
+              ("address del 10.1.0.70/24 dev web", "OK"))
+        web.batch(["link set web0 up", "addr add 10.1.0.70/24 dev web0"])
+        taptest.eventually(lambda: "10.1.0.70" in shown(f, "web"), "the owner's address again")
+        for _ in range(20):  # what is gone is free at once (IV-606)
+            web.ip("addr add 10.1.0.75/24 dev web0")
+            taptest.eventually(lambda: "10.1.0.75" in shown(f, "web"), "one more")
+            web.ip("addr del 10.1.0.75/24 dev web0")
+            table(f, ("address add 10.1.0.75/24 dev db", "OK"),
+                  ("address del 10.1.0.75/24 dev db", "OK"))
         taptest.check(shown(f, "web")["10.1.0.70"]["dynamic"], "it isn't configured")
         web.ip("addr add 2001:db8:7::1/56 dev web0 nodad")
         taptest.eventually(lambda: {a: i["prefixlen"] for a, i in shown(f, "web").items()} ==

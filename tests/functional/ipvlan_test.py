@@ -198,14 +198,22 @@ def test_l3_host_routes():
     with lab.machines("a", "host", "router") as (a, host, router):
         ini = (lab.port(router, host, **{"host-routes": "on", "proxy-arp": "on"})
                + vnic("a", a, address="10.1.0.2/32, 2001:db8:1::2/128"))
-        with forwarder.Forwarder(ini):
-            up(router, "w0", "10.1.0.254/24", "2001:db8:1::fe/64")
+        with forwarder.Forwarder(ini) as f:
+            up(router, "w0", "10.1.0.254/24", "2001:db8:1::fe/64", "10.7.0.254/24")
             up(router, "lo", "198.51.100.7/32", "2001:db8:ffff::7/128")
             a.batch(["route add default dev a0", "route add ::/0 dev a0"])
             up(host, "lower", "10.1.0.1/24", "2001:db8:1::1/64")
             lab.reaches(a, "10.1.0.254")
             lab.reaches(a, "2001:db8:1::fe")
             lab.does_not_reach(a, "198.51.100.7")
+            # The last address of the host's network is for all of it, and nobody is asked for it.
+            lab.does_not_reach(a, "10.1.0.255")
+            taptest.check("10.1.0.255" not in f.ctl("neigh"), "10.1.0.255 was asked for")
+            # Of several networks, the one that is asked is asked from (RFC 826's sender).
+            host.ip("addr add 10.7.0.1/24 dev lower")
+            lab.reaches(a, "10.7.0.254")
+            taptest.check("10.7.0.1 " in router.ip("neigh show dev w0"),
+                          f"who asked: {router.ip('neigh show dev w0')}")
             host.batch(["route add default via 10.1.0.254", "route add ::/0 via 2001:db8:1::fe"])
             lab.reaches(a, "198.51.100.7")
             lab.reaches(a, "2001:db8:ffff::7")

@@ -12,6 +12,7 @@
 #define CASES	    TEST_DATA "/ipvlan-cases.tsv"
 #define SYMBOLS	    TEST_DATA "/ipvlan-symbols.tsv"
 #define FRAMES	    TEST_DATA "/ipvlan-frames.tsv"
+#define STACK_ROWS  TEST_DATA "/ipvlan-stack-rows.tsv"
 #define DIFFERENCES TEST_DATA "/../parity/ipvlan-differences.tsv"
 
 #define MAX_LINE   (2 * IV_MAX_FRAME + 64)
@@ -133,6 +134,25 @@ bool iv_row_is_assist(const struct iv_row *row)
 	int number = atoi(row->id + 3);
 
 	return number == 914 || number == 915 || (number >= 917 && number <= 920);
+}
+
+static bool is_row(char *const *field, size_t n, void *arg)
+{
+	const struct iv_row **row = arg;
+
+	(void)n;
+	if (strcmp(field[0], (*row)->id) != 0)
+		return false;
+	*row = NULL;
+	return true;
+}
+
+bool iv_row_has_stacks(const struct iv_row *row)
+{
+	const struct iv_row *found = row;
+
+	read_table(STACK_ROWS, "row", is_row, &found);
+	return found == NULL;
 }
 
 struct wanted_frame {

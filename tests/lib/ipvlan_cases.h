@@ -39,6 +39,9 @@ bool iv_row_is_frame(const struct iv_row *row);
 /** IV-914, 915 and those that learn and assist: more than one frame, and state in between. */
 bool iv_row_is_assist(const struct iv_row *row);
 
+/** Those that tests/parity/ipvlan_daemon_test.py plays (tests/data/ipvlan-stack-rows.tsv). */
+bool iv_row_has_stacks(const struct iv_row *row);
+
 /** The bytes of the row's frame; @return their number. */
 size_t iv_frame(const struct iv_row *row, uint8_t bytes[IV_MAX_FRAME]);
 

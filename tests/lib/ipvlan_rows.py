@@ -6,12 +6,14 @@ which A, B and C are vnics, W the wire, H the lower device's stack, O another de
 """
 
 import collections
+import os
 import re
 import struct
 
 import frames
 import packets
 
+DIFFERENCES = os.path.join(packets.DATA, "..", "parity", "ipvlan-differences.tsv")
 VNICS = "ABC"
 STACKS = "ABCH"
 # Sockets listen here; what other ports accept is not asked.
@@ -27,8 +29,9 @@ Probe = collections.namedtuple("Probe", "id ingress frame")
 class Row:
     """A case that is one frame."""
 
-    def __init__(self, case, data):
+    def __init__(self, case, data, on_forwarder=False):
         self.id = case["id"]
+        self.on_forwarder = on_forwarder
         self.mode, self.flags = case["mode"], case["flags"]
         self.setup = case["setup"]
         self.ingress = case["ingress"]
@@ -40,8 +43,10 @@ class Row:
         self.accepted = _accepted(case, self)
 
     def in_stack_only(self):
-        """l3s hands IP to the vnics' sockets; their devices see nothing, the host's all."""
-        return self.mode == "l3s" and self.ingress == "W" and "/udp(" in self.text
+        """The kernel's l3s hands IP to the vnics' sockets; their devices see nothing, the host's
+        all."""
+        return (not self.on_forwarder and self.mode == "l3s" and self.ingress == "W"
+                and "/udp(" in self.text)
 
     def options(self):
         """What is special about the setup."""
@@ -52,11 +57,11 @@ class Row:
 
 
 def _deliveries(text):
-    """ "A,W*2" as a Counter."""
+    """ "A,W*2" as a Counter; "W (generated reply)" is no copy."""
     found = collections.Counter()
     for word in text.split(","):
         name, _, n = word.strip().partition("*")
-        if name != "none":
+        if name != "none" and "(generated" not in name:
             found[name] += int(n or 1)
     return found
 
@@ -80,12 +85,21 @@ def _accepted(case, row):
     return set(_deliveries(told[1])) if told else set(row.expected) & set(STACKS)
 
 
-def frame_rows(series="012345"):
+def differences():
+    """What is expected of the forwarder instead: {ID: line of ipvlan-differences.tsv}."""
+    return {d["row"]: d for d in packets.rows(DIFFERENCES)}
+
+
+def frame_rows(series="012345", on_forwarder=False):
     """The rows of these hundreds that are a frame, in groups that share mode, flags, setup."""
     groups = collections.OrderedDict()
+    ours = differences() if on_forwarder else {}
     for case, data in packets.frame_rows():
         if case["id"][3] in series and case["packet description"].startswith("eth("):
-            row = Row(case, data)
+            if case["id"] in ours:
+                case["expected deliveries"] = ours[case["id"]]["expected here"]
+                case["header changes"] = ours[case["id"]]["changes here"]
+            row = Row(case, data, on_forwarder)
             groups.setdefault((row.mode, row.flags, row.setup), []).append(row)
     return groups
 
@@ -122,6 +136,8 @@ def is_like(sent, got, label):
     if sent[12:14] == b"\x08\0" and len(sent) >= 34 and len(got) >= 34:
         return (sent[26:34] == got[26:34] and sent[23] == got[23]
                 and (sent[34:] == got[34:] or label.encode() in got))
+    if sent[12:14] == b"\x86\xdd":
+        return sent[14:21] == got[14:21] and sent[22:] == got[22:]  # but for the hop limit
     return sent[14:] == got[14:]
 
 
@@ -142,6 +158,8 @@ def as_seen(row, station):
         data = data[:6] + packets.address(changes["eth.src"]) + data[12:]
     if "vlan" in changes:
         data = untagged(data)[0]
+    if "ip6.hl" in changes:
+        data = data[:21] + bytes([int(changes["ip6.hl"])]) + data[22:]
     if "ip.len" in changes:
         data = _with_ip_length(data, int(changes["ip.len"]))
     return data

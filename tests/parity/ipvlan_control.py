@@ -16,6 +16,7 @@ from ipvlan_watch import Watch, name, say, scenario
 
 TO = "eth(M,R)/ip4(R4,{})/udp(7000,7777)"
 TO6 = "eth(M,R)/ip6(R6,{})/udp(7000,7777)"
+ANY_GROUP = "eth(MG4x,R)/ip4(R4,G4x)/udp(7000,7777)"
 FROM_A = {"unicast": "eth(M,M)/ip4(A4,B4)/udp(7000,7777)",
           "broadcast": "eth(BC,M)/ip4(A4,SB4)/udp(7000,7777)",
           "router": "eth(R,M)/ip4(A4,F4)/udp(7000,7777)"}
@@ -99,6 +100,7 @@ def _down_and_up(lab, play):
 @scenario("IV-609")
 def _point_to_point(lab, play):
     lab.a.ip("addr add 10.0.0.60 peer 10.0.0.61 dev a0")
+    lab.noticed()
     return " ".join(f".{n}:" + play.who("W", TO.format(f"10.0.0.{n}")) for n in (60, 61))
 
 
@@ -115,6 +117,7 @@ def _second_port(lab, _play):
 @scenario("IV-611")
 def _moved_away(lab, play):
     lab.a.ip(f"link set a0 netns {lab.c.name}")
+    lab.noticed()
     return play.who("W", TO.format("A4"))
 
 
@@ -126,21 +129,22 @@ def _down_gets_address(lab, play):
     return " ".join([*found, play.who("W", TO.format("Y4"))])
 
 
-def _add_with_dad(lab):
+def add_with_dad(lab):
     for key, value in (("accept_dad", 1), ("dad_transmits", 5)):
         lab.a.sysctl(f"ipv6/conf/a0/{key}", value)
     lab.nl["A"].add_address("a0", "2001:db8::60/64", dad=True)
+    lab.noticed()
 
 
 @scenario("IV-613")
 def _tentative(lab, play):
-    _add_with_dad(lab)
+    add_with_dad(lab)
     got = play.who("W", TO6.format("2001:db8::60"))
     state = "tentative" if addresses(lab.a, "a0")["2001:db8::60"].get("tentative") else "not"
     return f"{state} {got}"
 
 
-def _link_local(ns, device):
+def link_local(ns, device):
     return ",".join(a for a in addresses(ns, device) if a.startswith("fe80:"))
 
 
@@ -152,14 +156,15 @@ def _automatic(lab, _play):
         # Addresses are made up when a netdev comes up; it loses those that it had.
         ns.batch([f"link set {device} down", f"link set {device} addrgenmode eui64",
                   f"link set {device} up"])
-        lab.eventually(lambda: _link_local(ns, device), f"{n}'s address")
-        found.append(f"{n}={_link_local(ns, device)}")
+        lab.eventually(lambda: link_local(ns, device), f"{n}'s address")
+        found.append(f"{n}={link_local(ns, device)}")
     return " ".join(found)
 
 
 @scenario("IV-615")
 def _on_loopback(lab, play):
     lab.nl["A"].add_address("lo", "10.7.0.2/32")
+    lab.noticed()
     try:
         return play.who("W", TO.format("A4b"))
     finally:
@@ -169,20 +174,31 @@ def _on_loopback(lab, play):
 @scenario("IV-616")
 def _no_dad(lab, _play):
     with Watch(lab, "W") as watch:
-        _add_with_dad(lab)
+        add_with_dad(lab)
         state = "tentative" if addresses(lab.a, "a0")["2001:db8::60"].get("tentative") \
             else "not tentative"
         seen = watch.first("ns", limit=0.5)
     return f"{state}; {'NS' if seen else 'no NS'} on the wire"
 
 
+def _listen_to_routers(ns, device):
+    """As stacks do that weren't told otherwise when the netdev came up."""
+    ns.ip(f"link set {device} down")
+    for key, value in (("router_solicitations", 1), ("accept_ra", 1), ("autoconf", 1)):
+        ns.sysctl(f"ipv6/conf/{device}/{key}", value)
+    ns.ip(f"link set {device} up")
+
+
 def _advertise(lab, play, ready):
     """A prefix, to stacks that make addresses of it, until ready()."""
-    for n, ns in (("A", lab.a), ("B", lab.b)):
-        for key, value in (("accept_ra", 1), ("autoconf", 1)):
-            ns.sysctl(f"ipv6/conf/{n.lower()}0/{key}", value)
-    play.who("W", "eth(MAN6,R)/ip6(RL6,AN6,hl=255)/ra(prefix=2001:db8:77::)")
-    lab.eventually(ready, "addresses of the prefix")
+    lab.noticed()
+
+    def advertised():
+        play.who("W", "eth(MAN6,R)/ip6(RL6,AN6,hl=255)/ra(prefix=2001:db8:77::)")
+        return ready()
+
+    lab.eventually(advertised, "addresses of the prefix")
+    lab.noticed()
 
 
 def _of_prefix(ns, device):
@@ -191,6 +207,8 @@ def _of_prefix(ns, device):
 
 @scenario("IV-617")
 def _slaac(lab, play):
+    for n, ns in (("A", lab.a), ("B", lab.b)):
+        _listen_to_routers(ns, f"{n.lower()}0")
     _advertise(lab, play, lambda: _of_prefix(lab.a, "a0") and _of_prefix(lab.b, "b0"))
     found = []
     for n, ns in (("A", lab.a), ("B", lab.b)):
@@ -202,8 +220,7 @@ def _slaac(lab, play):
 @scenario("IV-618")
 def _slaac_twice_the_same(lab, play):
     for n, ns in (("A", lab.a), ("B", lab.b)):
-        for key, value in (("router_solicitations", 1), ("accept_ra", 1), ("autoconf", 1)):
-            ns.sysctl(f"ipv6/conf/{n.lower()}0/{key}", value)
+        _listen_to_routers(ns, f"{n.lower()}0")
         ns.ip(f"token set ::5 dev {n.lower()}0")
     _advertise(lab, play, lambda: _of_prefix(lab.a, "a0") and _of_prefix(lab.b, "b0"))
     address = "2001:db8:77::5"
@@ -284,6 +301,7 @@ def _own_mac(lab, _play):
 def _lower_mac(lab, play):
     new = "02:4d:00:00:00:77"
     lab.nl["H"].set_mac("p0", new)
+    lab.noticed()
     macs = {link(ns, f"{n.lower()}0")["address"] for n, ns in lab.vnics.items()}
     with_new = play.who("W", f"eth({new},R)/ip4(R4,A4)/udp(7000,7777)")
     with_old = "".join(c.station + ("(otherhost)" if c.letter == "O" else "")
@@ -319,16 +337,19 @@ def _lower_down(lab, play):
 
 
 @scenario("IV-632")
-def _asked_of_lower(lab, _play):
+def _asked_of_lower(lab, play):
     found = []
     for what, flag in (("promisc", rtnl.IFF_PROMISC), ("allmulti", rtnl.IFF_ALLMULTI)):
         lab.nl["B"].set_flag("b0", flag)
-        now = link(lab.host, "p0")
+        lab.eventually(lambda: play.who("W", ANY_GROUP) == "B,H", "B hears all groups")
+        now = link(lab.host, lab.lower)
         found.append(f"{what}:promiscuity {now['promiscuity']} allmulti {now['allmulti']}")
         lab.nl["B"].set_flag("b0", flag, False)
+        lab.eventually(lambda: play.who("W", ANY_GROUP) == "H", "B hears them no more")
     lab.join("A", "239.1.1.1")
+    lab.eventually(lambda: play.who("W", ANY_GROUP) == "A,H", "A hears its group")
     group = ipvlan_lab.at("MG4x")
-    has = "yes" if group in lab.host.ip("maddr show p0") else "no"
+    has = "yes" if group in lab.host.ip(f"maddr show {lab.lower}") else "no"
     return "; ".join([*found, f"group {group} on lower: {has}"])
 
 

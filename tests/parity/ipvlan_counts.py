@@ -2,10 +2,8 @@
 """ipvlan's cases about counters, and ipvtap (IV-7xx). Runs in a machine."""
 
 import collections
-import fcntl
 import os
 import socket
-import struct
 import time
 
 import ipvlan_rows
@@ -92,50 +90,18 @@ def _burst(lab, _play):
 
 # ---- ipvtap
 
-_TUNSETIFF = 0x400454ca
-_IFF_TAP, _IFF_NO_PI = 2, 0x1000
 _TO_A = "eth({},R)/ip4(R4,A4)/udp(7000,7777)"
 _ASK = "eth(BC,R)/arp(req,R,R4,ZERO,A4)"
 
 
-class Tap:
-    """The character device of an ipvtap, as a Play's station."""
-
-    name = device = "T"
-
-    def __init__(self, number):
-        self.file = os.open(f"/dev/tap{number}", os.O_RDWR | os.O_NONBLOCK)
-        fcntl.ioctl(self.file, _TUNSETIFF, struct.pack("=16sH14x", b"", _IFF_TAP | _IFF_NO_PI))
-        self.receivers = [self]
-
-    def fileno(self):
-        return self.file
-
-    def drain(self):
-        while True:
-            try:
-                yield None, ipvlan_rows.Copy("T", "H", os.read(self.file, 1 << 16))
-            except BlockingIOError:
-                return
-
-    def send(self, data, _protocol=0):
-        os.write(self.file, data)
-
-    def close(self):
-        os.close(self.file)
-
-
 def _add_tap(lab, play, mode, address=None):
-    """An ipvtap instead of A, with its file as station T."""
-    nl = lab.nl["A"]
-    nl.delete("a0")
-    lab.nl["H"].add_vnic("t0", "p0", mode, rtnl.FLAGS["bridge"], lab.a, "ipvtap")
-    nl.up("t0")
-    if address:
-        nl.add_address("t0", address)
-    tap = Tap(nl.index("t0"))
+    tap = lab.add_tap(mode)
     lab.keep.append(tap)
     play.add(tap)
+    lab.nl["A"].up("t0")
+    if address:
+        lab.nl["A"].add_address("t0", address)
+    lab.noticed()
 
 
 def _each(play, ingress, *texts):

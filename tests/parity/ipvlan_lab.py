@@ -7,6 +7,7 @@ their own. The namespaces stay, the links are made anew for each setup.
 
 import contextlib
 import fcntl
+import os
 import select
 import socket
 import struct
@@ -51,6 +52,37 @@ class Sockets:
                     yield s.recv(1 << 16)
 
 
+_TUNSETIFF = 0x400454ca
+_IFF_TAP, _IFF_NO_PI = 2, 0x1000
+
+
+class Tap:
+    """The character device of an ipvtap, as a Play's station."""
+
+    name = device = "T"
+
+    def __init__(self, number):
+        self.file = os.open(f"/dev/tap{number}", os.O_RDWR | os.O_NONBLOCK)
+        fcntl.ioctl(self.file, _TUNSETIFF, struct.pack("=16sH14x", b"", _IFF_TAP | _IFF_NO_PI))
+        self.receivers = [self]
+
+    def fileno(self):
+        return self.file
+
+    def drain(self):
+        while True:
+            try:
+                yield None, ipvlan_rows.Copy("T", "H", os.read(self.file, 1 << 16))
+            except BlockingIOError:
+                return
+
+    def send(self, data, _protocol=0):
+        os.write(self.file, data)
+
+    def close(self):
+        os.close(self.file)
+
+
 class Lab:
     """The namespaces; built() makes links in them."""
 
@@ -78,7 +110,8 @@ class Lab:
         """The block runs with these links in place; yields a Play."""
         options = setup.split("+")[1:]
         try:
-            self._make_host(mode, flags, options)
+            self._make_links(mode, flags)
+            self._make_host(options)
             self._make_vnics(mode, options)
             self._attach(options)
             play = Play(self)
@@ -88,11 +121,31 @@ class Lab:
             for s in (*self.stations, *self.keep):
                 s.close()
             self.stations, self.keep = [], []
-            for device in ("p0", "o0"):
-                with contextlib.suppress(OSError):
-                    self.nl["H"].delete(device)
+            self._unmake()
 
-    def _make_host(self, mode, flags, options):
+    def _unmake(self):
+        for device in ("p0", "o0"):
+            with contextlib.suppress(OSError):
+                self.nl["H"].delete(device)
+
+    # ---- what scenarios ask for
+
+    lower = "p0"
+
+    def noticed(self):
+        """What was changed is in force: in the kernel it is at once."""
+
+    def add_vnic(self, device, mode):
+        """One more, in the host's namespace."""
+        self.nl["H"].add_vnic(device, "p0", mode)
+
+    def add_tap(self, mode):
+        """An ipvtap t0 instead of A, in its namespace, and who reads its file as station T."""
+        self.nl["A"].delete("a0")
+        self.nl["H"].add_vnic("t0", "p0", mode, rtnl.FLAGS["bridge"], self.a, "ipvtap")
+        return Tap(self.nl["A"].index("t0"))
+
+    def _make_links(self, mode, flags):
         nl = self.nl["H"]
         nl.add_veth("p0", at("M"), "w0", self.out)
         # In this order, p0 has its carrier at once, and the vnics on it from the start; Linux
@@ -101,6 +154,11 @@ class Lab:
         self.nl["W"].set_mtu("w0", 9000)
         self.nl["W"].up("w0")
         self.eventually(lambda: self._is_running("H", "p0"), "p0's carrier")
+        for name, ns in self.vnics.items():
+            nl.add_vnic(f"{name.lower()}0", "p0", mode, rtnl.FLAGS[flags], ns)
+
+    def _make_host(self, options):
+        nl = self.nl["H"]
         if "nohostip" not in options:
             for text in ("10.0.0.1/24", "2001:db8::1/64", "fe80::1/64"):
                 nl.add_address("p0", text)
@@ -109,8 +167,6 @@ class Lab:
         if "hostvlan5" in options:
             nl.add_vlan("p0.5", "p0", 5)
             nl.up("p0.5")
-        for name, ns in self.vnics.items():
-            nl.add_vnic(f"{name.lower()}0", "p0", mode, rtnl.FLAGS[flags], ns)
         self._route_host(nl, options)
         if "hostdummy" in options:
             self._add_device(nl)

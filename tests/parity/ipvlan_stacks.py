@@ -76,7 +76,7 @@ def _error_of(lab, send, *targets):
         with contextlib.suppress(OSError):
             lab.eventually(lambda: set(targets) <= set(asked()), "asked for")
         time.sleep(0.1)
-        return f"A got ICMP: {_count(heard)}; W ARP targets: {' '.join(asked())}"
+        return f"A got ICMP: {_count(heard)}; W ARP targets: {' '.join(asked()) or 'none'}"
 
 
 @scenario("IV-653")
@@ -96,24 +96,30 @@ def _too_big(lab, _play):
                      "A4")
 
 
-@scenario("IV-655")
-def _without_arp(lab, _play):
+def emitted(lab, **targets):
+    """What A's stack sends when it wants something at these: ["bcast M>M"], and the Watch."""
     with lab.a.entered():
         index = socket.if_nametoindex("a0")
+    options = {"SB4": [(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)],
+               "G4x": [(socket.IPPROTO_IP, socket.IP_MULTICAST_IF,
+                        bytes(8) + index.to_bytes(4, "little"))]}
     with Watch(lab, "A", outgoing=True) as watch:
-        # One that stays in the host's queue: what goes on is rewritten in place, and seen so.
-        say(lab.a, ipvlan_lab.at("N4"))
-        say(lab.a, ipvlan_lab.at("SB4"), options=[(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)])
-        say(lab.a, ipvlan_lab.at("G4x"), options=[
-            (socket.IPPROTO_IP, socket.IP_MULTICAST_IF, bytes(8) + index.to_bytes(4, "little"))])
-        say(lab.a, "ff02::1%a0")
+        for target in targets.values():
+            address = ipvlan_lab.at(target) + ("%a0" if target == "AN6" else "")
+            say(lab.a, address, options=options.get(target, ()))
         watch.first("none of these", limit=0.2)
         found = []
-        for what, target in (("unicast", "N4"), ("bcast", "SB4"), ("group4", "G4x"),
-                             ("group6", "AN6")):
+        for what, target in targets.items():
             macs = {x.macs for x in watch.frames("ip4", "ip6") if f">{target} " in x.text}
             found.append(f"{what} {','.join(macs)}")
-        asked = watch.frames("arp-req", "ns")
+        return found, watch
+
+
+@scenario("IV-655")
+def _without_arp(lab, _play):
+    # One that stays in the host's queue: what goes on is rewritten in place, and seen so.
+    found, watch = emitted(lab, unicast="N4", bcast="SB4", group4="G4x", group6="AN6")
+    asked = [x for x in watch.seen if x.kind in ("arp-req", "ns")]
     return "; ".join([*found, f"arp/ns frames {len(asked)}"])
 
 
@@ -217,6 +223,7 @@ for _id in range(663, 669):
 @scenario("IV-669")
 def _turned_round(lab, play):
     lab.nl["H"].add_neighbour("p0", ipvlan_lab.at("B4"), ipvlan_lab.at("R"))
+    lab.noticed()
     return _sent_on(lab, play, "eth(M,M)/ip4(A4,B4)/udp(7000,7777)", "ip4")
 
 
@@ -287,10 +294,11 @@ def _ttl(_lab, play):
 @scenario("IV-679")
 def _slave_of_the_host(lab, _play):
     nl = lab.nl["H"]
-    nl.add_vnic("ipvh", "p0", "l2")
+    lab.add_vnic("ipvh", "l2")
     nl.up("ipvh")
     nl.add_address("ipvh", "10.0.0.40/32")
     nl.add_route(ipvlan_lab.at("A4"), "ipvh")
+    lab.noticed()
     with Watch(lab, "W") as watch:
         say(lab.host, ipvlan_lab.at("A4"), b"by a slave")
         got = accepts(lab, "A", b"by a slave", limit=2)

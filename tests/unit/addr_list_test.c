@@ -23,7 +23,11 @@ static struct ip_addr ip(const char *text)
 
 static struct tap_addr addr(const char *text, uint8_t len)
 {
-	return (struct tap_addr){.ip = ip(text), .len = len};
+	struct tap_addr a = {.ip = ip(text), .len = len};
+
+	if (a.ip.family == 4)
+		memcpy(a.peer, a.ip.b, sizeof(a.peer));
+	return a;
 }
 
 /* ---- messages ---------------------------------------------------------------------- */
@@ -164,6 +168,30 @@ static void test_sorted_and_each_once(void **state)
 	assert_list(&s, "10.0.0.2 fe80::1");
 	tap_addrs_clear(&s);
 	assert_list(&s, "");
+}
+
+/* The prefix's length is the peer's where there is one; of several for an address the shortest counts. */
+static void test_lengths(void **state)
+{
+	struct tap_addr peer = {.ip = ip("10.0.0.3"), .len = 24, .peer = {10, 9, 0, 1}};
+	struct tap_addrs s = {0};
+
+	(void)state;
+	note(&s, "10.0.0.1", 24, false);
+	note(&s, "10.0.0.2", 24, false);
+	note(&s, "10.0.0.2", 16, false);
+	tap_addrs_note(&s, &peer, false);
+	note(&s, "fe80::1", 64, false);
+	assert_true(tap_addrs_settle(&s));
+	assert_list(&s, "10.0.0.1 10.0.0.2 10.0.0.3 fe80::1");
+	assert_int_equal(s.told[0].len, 24);
+	assert_int_equal(s.told[1].len, 16);
+	assert_int_equal(s.told[2].len, 32);
+	assert_int_equal(s.told[3].len, 64);
+	note(&s, "10.0.0.2", 16, true);
+	assert_true(tap_addrs_settle(&s));
+	assert_int_equal(s.told[1].len, 24);
+	tap_addrs_clear(&s);
 }
 
 static void test_a_dump_replaces_and_events_know_better(void **state)
@@ -313,6 +341,7 @@ int main(void)
 		cmocka_unit_test(test_messages_cut_short),
 		cmocka_unit_test(test_link_local_of_an_ipvlan_slave),
 		cmocka_unit_test(test_sorted_and_each_once),
+		cmocka_unit_test(test_lengths),
 		cmocka_unit_test(test_a_dump_replaces_and_events_know_better),
 		cmocka_unit_test(test_what_was_shown_stays),
 		cmocka_unit_test(test_too_many),

@@ -244,7 +244,7 @@ static bool has_key(const struct world *w)
 static struct hit classify(struct world *w, bool from_wire)
 {
 	const struct pkt_ip *ip = &w->ip;
-	bool l2 = w->s.mode == MODE_L2, group = pkt_is_group(&w->p);
+	bool l2 = w->s.mode == MODE_L2, group = pkt_is_group(&w->p), asks;
 	struct hit h = {.dst = VNIC_NONE, .owner = VNIC_NONE};
 
 	if (has_key(w) && !(l2 && group))
@@ -255,23 +255,27 @@ static struct hit classify(struct world *w, bool from_wire)
 		h.owner = owner_of(w, &ip->src, ip->v6);
 	if (l2)
 		return h;
-	if (!from_wire && has_key(w) && (h.dst == VNIC_NONE || w->s.flags & VNIC_F_VEPA))
+	if (!from_wire && w->ip.what != PKT_IP_NONE &&
+	    (h.dst == VNIC_NONE || w->s.flags & VNIC_F_VEPA))
 		h.next = next_of(w, &ip->dst, ip->v6);
-	if (!from_wire || ip->nd == PKT_ND_NONE)
+	if (!from_wire || ip->nd == PKT_ND_NONE || ip->vlan)
 		return h;
 	h.owner = owner_of(w, &ip->target, ip->v6);
 	h.next = neighbour(w, ip->nd == PKT_ND_ADVERTISE ? &ip->target : &ip->src, ip->v6);
-	if (is_own(w, &ip->dst, ip->v6) || is_own(w, &ip->target, ip->v6))
+	asks = ip->nd == PKT_ND_ARP_REQUEST || ip->nd == PKT_ND_SOLICIT;
+	if (is_own(w, asks ? &ip->target : &ip->dst, ip->v6))
 		h.next = NEXT_HOST;
 	return h;
 }
 
-/* l3s looks at the checksum of what the wire brings, as the host's own input would. */
-static bool is_bad_sum(const struct world *w)
+/* l3s looks at what the wire brings as the host's own input would: checksum, payload length. */
+static bool is_bad(const struct world *w)
 {
 	const uint8_t *b = w->bytes + w->ip.at;
 	uint32_t sum = 0;
 
+	if (w->ip.what == PKT_IP_V6)
+		return pkt_load16(b + 4) > w->p.len - w->ip.at - PKT_IPV6_LEN;
 	for (uint32_t i = 0; i < (b[0] & 15u) * 4; i += 2)
 		sum += pkt_load16(b + i);
 	return w->ip.what == PKT_IP_V4 && (sum & 0xffff) + (sum >> 16) != 0xffff;
@@ -326,6 +330,14 @@ static void add_wire(const struct world *w, struct iv_words *out)
 		iv_add(out, "W");
 }
 
+/* What delivery does to frames for the host (lib/dp/deliver_ip.c). */
+static void add_own(const struct world *w, struct iv_words *out)
+{
+	add_mac(w, "H", w->port.mac, w->port.mac, out);
+	if (w->ip.v6 && w->bytes[w->ip.at + 7] == 255)
+		iv_add(out, "H.ip6.hl=254");
+}
+
 static void add_verdict(const struct world *w, const struct iv_row *row, const struct verdict *v,
 			struct iv_words *out)
 {
@@ -336,7 +348,7 @@ static void add_verdict(const struct world *w, const struct iv_row *row, const s
 	if (v->op == VERDICT_HOST || (v->also & ALSO_HOST && w->s.has_host))
 		iv_add(out, "H");
 	if (v->op == VERDICT_HOST && v->flags & VERDICT_OWN_MAC)
-		add_mac(w, "H", w->port.mac, w->port.mac, out);
+		add_own(w, out);
 	if (v->op == VERDICT_WIRE || v->also & ALSO_WIRE)
 		add_wire(w, out);
 	if (v->op == VERDICT_ROUTE)
@@ -351,7 +363,7 @@ static void decide(struct world *w, const struct iv_row *row, struct verdict *v)
 	struct burst b = {.n = 1, .p = {w->p}, .ip = {w->ip}, .h = {classify(w, wire)}};
 
 	if (wire && w->s.mode == MODE_L3S)
-		b.ip[0].bad_sum = is_bad_sum(w);
+		b.ip[0].bad = is_bad(w);
 	if (wire)
 		ipvlan_kind.from_wire(&w->port, &b);
 	else if (strcmp(row->ingress, "H") == 0)

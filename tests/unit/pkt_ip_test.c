@@ -54,7 +54,8 @@ static void assert_same(const struct pkt_ip *a, const struct pkt_ip *b)
 	assert_int_equal(a->nd, b->nd);
 	assert_int_equal(a->v6, b->v6);
 	assert_int_equal(a->fragmentable, b->fragmentable);
-	assert_int_equal(a->bad_sum, b->bad_sum);
+	assert_int_equal(a->bad, b->bad);
+	assert_int_equal(a->vlan, b->vlan);
 	assert_int_equal(a->at, b->at);
 	if (a->what == PKT_IP_NONE)
 		return;
@@ -68,7 +69,7 @@ static void common_is_any(void **state)
 
 	(void)state;
 	for (int turn = 0; turn < 300000; turn++) {
-		struct pkt_ip quick = {.nd = 9, .bad_sum = true}, whole;
+		struct pkt_ip quick = {.nd = 9, .bad = true, .vlan = true}, whole;
 		uint8_t b[96];
 		struct pkt p;
 		uint32_t len;
