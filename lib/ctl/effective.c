@@ -428,6 +428,7 @@ void effective_port(const struct port_rt *p, struct port_in *in)
 				.mac = p->mac,
 				.mtu = p->mtu,
 				.carrier = p->carrier,
+				.down = is_owned(&p->host) && !p->host.state.up,
 				.has_host = host,
 				.host_promisc =
 					host && (!is_owned(&p->host) || p->host.state.promisc),

@@ -83,6 +83,7 @@ struct fwd_port {
 	uint16_t id;
 	uint16_t passthru; /**< the passthru vnic's id, up or down, or VNIC_NONE */
 	bool carrier; /**< administratively up and with a link */
+	bool down; /**< administratively: its host's netdev is, and nothing is received either */
 	bool has_host;
 	bool host_promisc; /**< the host's netdev wants other stations' frames, too */
 	bool host_reach;

@@ -30,7 +30,7 @@ struct vnic_in {
 /** What snapshot_build() is told of a port. */
 struct port_in {
 	struct fwd_port
-		port; /**< mac, mtu, carrier, has_host, host_promisc, host_reach, wire, host, and all of ipvlan */
+		port; /**< mac, mtu, carrier, down, has_host, host_promisc, host_reach, wire, host, and all of ipvlan */
 	bool promisc; /**< the device runs promiscuous or all-multicast (then every group queues: docs/semantics.md §8) */
 };
 

@@ -27,7 +27,7 @@ class Lab:
     """web and db on one port, the wire's end, and questions to them."""
 
     def __init__(self, f, inside, out, host):
-        self.f, self.inside, self.out = f, inside, out
+        self.f, self.inside, self.out, self.host = f, inside, out, host
         self.stations = {"wire": capture.Station("wire", out, "w0"),
                          "host": capture.Station("host", host, "lower", stack=True),
                          "web": capture.Station("web", inside, "web0"),
@@ -155,6 +155,24 @@ def test_wire_carrier():
             taptest.equal(t.ask("db", DB, WEB), "-", "db -> web without a link")
             t.out.ip("link set w0 up")
             taptest.eventually(lambda: carrier(t.inside, "web0"), "carrier", 3)
+            t.comes_to("web", "db", DB, WEB)
+
+
+def test_host_down():
+    """Its host's netdev down is the port down: nothing passes, not even what the wire brings."""
+    with running() as t:
+        everybody = frames.mac("BC")
+        t.comes_to("db host web", "wire", frames.mac("X0"), everybody)
+        for _ in range(2):
+            t.host.ip("link set lower down")
+            taptest.eventually(lambda: not carrier(t.inside, "web0"), "no carrier", 3)
+            taptest.equal(t.ask("wire", frames.mac("X0"), WEB), "-", "wire -> web")
+            taptest.equal(t.ask("wire", frames.mac("X0"), everybody), "-", "wire -> all")
+            taptest.equal(t.ask("db", DB, WEB), "-", "db -> web")
+            drops = t.f.rpc("port.show", {"name": "eth0"})[0]["drops"]
+            taptest.check(drops["no_carrier"] >= 2, f"counted: {drops}")
+            t.host.ip("link set lower up")
+            t.comes_to("web", "wire", frames.mac("X0"), WEB)
             t.comes_to("web", "db", DB, WEB)
 
 
