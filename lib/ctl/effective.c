@@ -52,20 +52,24 @@ static void set_device_mac(struct port_rt *p)
 }
 
 /*
- * The lower's address: whoever shares it and changed it, changes it for all, and what the
- * port had before comes back when the passthru vnic goes (MV-521, MV-522).
+ * The lower's address: whoever shares it and changed it, changes it for all. What it was before a
+ * passthru vnic changed it comes back when that goes (MV-521); what its host changed stays.
  */
 static void update_port_mac(struct port_rt *p, struct vnic_rt *passthru)
 {
+	bool by_host = is_owned(&p->host) && p->host.state.mac != p->mac;
 	uint64_t mac = p->mac;
 
-	if (is_owned(&p->host) && p->host.state.mac != p->mac)
+	if (by_host)
 		mac = p->host.state.mac;
 	else if (passthru != NULL && is_owned(&passthru->at) && passthru->at.state.mac != p->mac)
 		mac = passthru->at.state.mac;
 	else if (passthru == NULL && p->own_mac != 0)
 		mac = p->own_mac;
-	p->own_mac = passthru == NULL ? 0 : p->own_mac != 0 ? p->own_mac : p->mac;
+	if (passthru == NULL)
+		p->own_mac = 0;
+	else if (by_host || p->own_mac == 0)
+		p->own_mac = by_host ? mac : p->mac;
 	if (mac != p->mac) {
 		p->mac = mac;
 		set_device_mac(p);
