@@ -206,25 +206,32 @@ static struct wish owners_wish(const struct command *c, const struct vnic_rt *v,
 	return w;
 }
 
-/* ---- ipvlan's siblings ---- */
+/* ---- siblings ---- */
 
-/* Mode and flag are the port's: one edit for each other ipvlan vnic of @p v 's port (IV-624). */
+/* Set for one vnic, it holds for all of its port: ipvlan's mode and flag (IV-624), macvlan's cutoff. */
+static bool is_ports_own(const struct vnic_conf *v, const char *key)
+{
+	if (vnic_is_ipvlan(v->type))
+		return strcmp(key, "mode") == 0 || strcmp(key, "flags") == 0;
+	return v->port != NULL && strcmp(key, "bclim") == 0;
+}
+
+/* One edit for each other vnic of @p v 's port, which are of one kind. */
 static size_t edit_siblings(struct command *c, const struct vnic_conf *v, struct edit *edits)
 {
 	const struct conf *conf = c->rt->conf;
-	struct setting *both = arena_alloc(c->scratch, 2 * sizeof(*both));
-	size_t n_both = 0, n = 0;
+	struct setting *own = arena_alloc(c->scratch, (c->asked.n + 1) * sizeof(*own));
+	size_t n_own = 0, n = 0;
 
-	for (size_t i = 0; i < c->asked.n && vnic_is_ipvlan(v->type); i++)
-		if (strcmp(c->asked.list[i].key, "mode") == 0 ||
-		    strcmp(c->asked.list[i].key, "flags") == 0)
-			both[n_both++] = c->asked.list[i];
-	for (size_t i = 0; i < conf->n_vnics && n_both > 0; i++) {
+	for (size_t i = 0; i < c->asked.n; i++)
+		if (is_ports_own(v, c->asked.list[i].key))
+			own[n_own++] = c->asked.list[i];
+	for (size_t i = 0; i < conf->n_vnics && n_own > 0; i++) {
 		const struct vnic_conf *x = &conf->vnics[i];
 
-		if (vnic_is_ipvlan(x->type) && strcmp(x->port, v->port) == 0 && x != v)
+		if (x->port != NULL && strcmp(x->port, v->port) == 0 && x != v)
 			edits[n++] = (struct edit){
-				.kind = EDIT_VNIC, .name = x->name, .list = both, .n = n_both};
+				.kind = EDIT_VNIC, .name = x->name, .list = own, .n = n_own};
 	}
 	return n;
 }

@@ -59,6 +59,7 @@ class CommandSide(forwarder.ForwarderSide):
         return [*(["flag", ",".join(v.flags)] if v.flags else []),
                 *(["macaddr", "set", *sources] if sources else []),
                 *(["mtu", str(v.mtu)] if v.mtu else []),
+                *(["bcqueuelen", str(v.bcqueuelen)] if v.bcqueuelen >= 0 else []),
                 "up" if v.up else "down"]
 
     def add(self, name, mode=None, mac=None, *words):
@@ -68,7 +69,7 @@ class CommandSide(forwarder.ForwarderSide):
                     *(["mode", mode] if mode else []), *words)
 
     def set(self, name, *words):
-        return tell(self.forwarder, "link", "set", name.lower(), *words)
+        return tell(self.forwarder, "link", "set", name.lower(), *map(str, words))
 
     def info(self, name):
         return self.forwarder.link(name.lower())
@@ -234,6 +235,21 @@ def allow_list_refusals(side, _):
                      side.set("B1", "macaddr", "add", X1)))
 
 
+def queue_lengths(side, *names):
+    data = [side.info(n)["linkinfo"]["info_data"] for n in names]
+    return " ".join(f"{d['bcqueuelen']}/{d['usedbcqueuelen']}" for d in data)
+
+
+@row("MV-540")
+def queue_length_in_use(side, _):
+    answers = [queue_lengths(side, "B1", "B2")]
+    taptest.equal(side.set("B1", "bcqueuelen", 3000), "OK", "set")
+    answers.append(queue_lengths(side, "B1", "B2"))
+    taptest.equal(tell(side.forwarder, "link", "del", "b1"), "OK", "del")
+    answers.append(queue_lengths(side, "B2"))
+    return " | ".join(answers)
+
+
 @row("MV-554")
 def mac_of_another_that_is_down(side, _):
     return (f"set={side.set('B3', 'address', frames.mac('B2'))} up3={side.set('B3', 'up')} "
@@ -363,6 +379,36 @@ REFUSED = [
     ("ESRCH", "hasn't got a route", "route del default via 192.0.2.1 dev eth0"),
     ("EINVAL", "is not a route", "route add 10.0.0.1/8 via 192.0.2.1 dev eth0"),
 ]
+
+
+def test_hosts_mac_stays():
+    """What a passthru vnic changed goes with it; what the host changed since stays."""
+    with CommandSide() as side, side.built(topology.parse("T=passthru")):
+        taptest.equal(side.set("T", "address", X1), "OK", "set")
+        with host_has_mac(side, X2):
+            taptest.equal(side.info("T")["address"], X2, "the vnic's")
+            taptest.equal(tell(side.forwarder, "link", "del", "t"), "OK", "del")
+            taptest.equal(lower_mac(side), X2, "without the vnic")
+            taptest.equal(lab.link(side.host, side.host_device)["address"], X2, "the host's")
+
+
+def test_cutoff_is_the_ports():
+    """The last bclim that was set holds for all vnics of the port."""
+    with CommandSide() as side, side.built(topology.parse("B1=bridge B2=vepa")):
+        for name, bclim in (("B1", -1), ("B2", 7), ("B1", 1)):
+            taptest.equal(side.set(name, "bclim", bclim), "OK", "set")
+            for other in ("B1", "B2"):
+                data = side.info(other)["linkinfo"]["info_data"]
+                taptest.equal(data.get("bclim", 1), bclim, f"{other} after {name}")
+        # Nothing of the broadcast queue, then all of it, is left to what comes from the wire.
+        for name in ("B1", "B2"):
+            taptest.equal(side.set(name, "bcqueuelen", 0), "OK", "set")
+        taptest.equal(change_cases.ask(side, "wire", "X0", "BC", wanted={"host": 1}), "host:B",
+                      "queued")
+        taptest.equal(side.set("B2", "bclim", -1), "OK", "set")
+        taptest.equal(change_cases.ask(side, "wire", "X0", "BC",
+                                       wanted={"B1": 1, "B2": 1, "host": 1}),
+                      "B1:B B2:B host:B", "inline")
 
 
 def test_refusals():
