@@ -429,6 +429,30 @@ def test_refusals():
         taptest.equal((status, err.count("ENODEV")), (1, 1), f"-d: {err!r}")
 
 
+def test_too_many_sources():
+    """More addresses in the allow lists of a port than it can tell apart: refused, and why."""
+    ini = "".join(f"[vnic s{i}]\ntype = macvlan\nport = eth0\nmode = source\n" for i in (0, 1))
+    half = [[f"02:{n:02x}:00:00:{i >> 8:02x}:{i & 255:02x}" for i in range(33000)]
+            for n in (0, 1)]
+
+    def count(f, name):
+        return f.link(name)["linkinfo"]["info_data"]["macaddr_count"]
+
+    with running(ini) as f:
+        f.rpc("link.set", {"name": "s0", "macaddr": {"set": half[0]}})
+        # The same ones for another vnic are no more.
+        f.rpc("link.set", {"name": "s1", "macaddr": {"set": half[0]}})
+        try:
+            f.rpc("link.set", {"name": "s1", "macaddr": {"set": half[1]}})
+            raise taptest.Failure("66,000 addresses were taken")
+        except forwarder.RpcError as why:
+            taptest.equal(why.errno, "E2BIG", str(why))
+            taptest.check("65534 addresses" in str(why), str(why))
+        taptest.equal((count(f, "s0"), count(f, "s1")), (33000, 33000), "addresses")
+        f.rpc("link.set", {"name": "s1", "macaddr": {"flush": True}})
+        taptest.equal(count(f, "s1"), 0, "after a flush")
+
+
 def test_strange_parameters():
     """Parameters of another type, unknown or missing: an error each, and the daemon lives."""
     good = {"name": "n", "link": "eth0", "type": "macvlan"}
