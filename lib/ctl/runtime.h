@@ -62,7 +62,6 @@ struct vnic_rt {
 	struct vnic_rt *peer; /**< veth */
 	uint64_t mac;
 	uint32_t mtu;
-	uint32_t wanted_mtu; /**< what configuration last asked for */
 	bool up; /**< administratively */
 	bool carrier;
 	bool active; /**< up and not refused: in its port's table and lists */

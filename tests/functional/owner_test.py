@@ -176,6 +176,25 @@ def test_host_down():
             t.comes_to("web", "db", DB, WEB)
 
 
+def test_host_mtu():
+    """The host shrinks the port and lets it grow: vnics stay small, whatever becomes of others."""
+    with running() as t:
+        def mtu_is(device, ns, mtu):
+            taptest.eventually(lambda: lab.link(ns, device)["mtu"] == mtu, f"{device} has {mtu}", 3)
+
+        t.host.ip("link set lower mtu 1200")
+        mtu_is("web0", t.inside, 1200)
+        t.f.ctl("link", "set", "db", "mode", "private")
+        t.host.ip("link set lower mtu 1500")
+        taptest.eventually(lambda: t.f.rpc("port.show", {"name": "eth0"})[0]["mtu"] == 1500,
+                           "the port follows its host", 3)
+        t.f.ctl("link", "set", "db", "mode", "bridge")
+        taptest.equal(lab.link(t.inside, "web0")["mtu"], 1200, "web's")
+        taptest.equal(t.f.link("web")["mtu"], 1200, "web's, as it shows")
+        t.f.ctl("link", "set", "web", "mtu", "1500")
+        mtu_is("web0", t.inside, 1500)
+
+
 class MtuSetter:
     """Changes a netdev's MTU as its owner would, only quicker than with `ip`."""
 
