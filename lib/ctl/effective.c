@@ -129,9 +129,9 @@ static void update_port(struct runtime *rt, struct port_rt *p)
 		refresh(&passthru->at);
 	update_port_mac(p, passthru);
 	update_port_mtu(p);
-	p->carrier = p->wire.endpoint != NULL && p->wire.state.present && p->wire.state.carrier;
-	if (is_owned(&p->host) && !p->host.state.up)
-		p->carrier = false;
+	p->down = is_owned(&p->host) && !p->host.state.up;
+	p->carrier = !p->down && p->wire.endpoint != NULL && p->wire.state.present &&
+		     p->wire.state.carrier;
 }
 
 /* ---- vnics ---- */
@@ -432,7 +432,7 @@ void effective_port(const struct port_rt *p, struct port_in *in)
 				.mac = p->mac,
 				.mtu = p->mtu,
 				.carrier = p->carrier,
-				.down = is_owned(&p->host) && !p->host.state.up,
+				.down = p->down,
 				.has_host = host,
 				.host_promisc =
 					host && (!is_owned(&p->host) || p->host.state.promisc),

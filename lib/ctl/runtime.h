@@ -42,6 +42,7 @@ struct port_rt {
 	uint64_t auto_mac; /**< what `mac = auto` means here */
 	uint64_t own_mac; /**< to be restored when the passthru vnic goes; 0: there is none */
 	uint32_t mtu; /**< in force */
+	bool down; /**< its host's netdev is */
 	bool carrier;
 	bool kept; /**< during a change: the new configuration has it, too */
 	struct ip_table *addresses; /**< addresses.c's; NULL: no vnic is told apart by address */

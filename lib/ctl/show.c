@@ -132,6 +132,8 @@ static void vnic_reason(const struct vnic_rt *v, char *buf, size_t len)
 		snprintf(buf, len, "%s", v->refused.text);
 	else if (v->at.state.reason[0] != '\0')
 		snprintf(buf, len, "%s", v->at.state.reason);
+	else if (v->port != NULL && v->port->down)
+		snprintf(buf, len, "port %s is down: its host's netdev is", v->port->conf->name);
 	else if (v->port != NULL && !v->port->carrier)
 		snprintf(buf, len, "port %s has no link", v->port->conf->name);
 	else if (v->peer != NULL && !v->peer->up)
@@ -222,7 +224,7 @@ json_t *show_port(const struct runtime *rt, const struct port_rt *p, const struc
 	const struct port_conf *c = p->conf;
 	struct iface_stats sum;
 	json_t *o = json_object();
-	bool up = p->wire.state.present;
+	bool up = p->wire.state.present && !p->down;
 
 	if (w->statistics)
 		runtime_port_stats(rt, p, &sum);

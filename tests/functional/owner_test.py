@@ -169,8 +169,11 @@ def test_host_down():
             taptest.equal(t.ask("wire", frames.mac("X0"), WEB), "-", "wire -> web")
             taptest.equal(t.ask("wire", frames.mac("X0"), everybody), "-", "wire -> all")
             taptest.equal(t.ask("db", DB, WEB), "-", "db -> web")
-            drops = t.f.rpc("port.show", {"name": "eth0"})[0]["drops"]
-            taptest.check(drops["no_carrier"] >= 2, f"counted: {drops}")
+            port = t.f.rpc("port.show", {"name": "eth0"})[0]
+            taptest.check(port["drops"]["no_carrier"] >= 2, f"counted: {port['drops']}")
+            taptest.check("UP" not in port["flags"], f"it is down: {port['flags']}")
+            taptest.equal(t.f.link("web")["endpoint"]["reason"],
+                          "port eth0 is down: its host's netdev is", "the reason")
             t.host.ip("link set lower up")
             t.comes_to("web", "wire", frames.mac("X0"), WEB)
             t.comes_to("web", "db", DB, WEB)
