@@ -53,7 +53,7 @@ int attach_wire(struct runtime *rt, struct port_rt *p, struct err *err)
 		p->mac = p->wire.state.mac;
 	if (p->mac == 0) /* a tap's far end has the tap's MAC; the port needs one of its own */
 		p->mac = mac_from_names(c->name, "port");
-	p->auto_mac = p->mac;
+	p->auto_mac = p->own_mac = p->mac;
 	p->mtu = c->mtu;
 	return 0;
 }

@@ -52,24 +52,21 @@ static void set_device_mac(struct port_rt *p)
 }
 
 /*
- * The lower's address: whoever shares it and changed it, changes it for all. What it was before a
- * passthru vnic changed it comes back when that goes (MV-521); what its host changed stays.
+ * The lower's address: whoever shares it and changed it, changes it for all. What its host chose is
+ * its own; what a passthru vnic changed goes with that, also where another comes in the same
+ * step (MV-521, MV-522).
  */
 static void update_port_mac(struct port_rt *p, struct vnic_rt *passthru)
 {
-	bool by_host = is_owned(&p->host) && p->host.state.mac != p->mac;
 	uint64_t mac = p->mac;
 
-	if (by_host)
-		mac = p->host.state.mac;
-	else if (passthru != NULL && is_owned(&passthru->at) && passthru->at.state.mac != p->mac)
-		mac = passthru->at.state.mac;
-	else if (passthru == NULL && p->own_mac != 0)
+	if (is_owned(&p->host) && p->host.state.mac != p->mac)
+		p->own_mac = mac = p->host.state.mac;
+	else if (passthru == NULL || passthru != p->passthru)
 		mac = p->own_mac;
-	if (passthru == NULL)
-		p->own_mac = 0;
-	else if (by_host || p->own_mac == 0)
-		p->own_mac = by_host ? mac : p->mac;
+	else if (is_owned(&passthru->at))
+		mac = passthru->at.state.mac;
+	p->passthru = passthru;
 	if (mac != p->mac) {
 		p->mac = mac;
 		set_device_mac(p);
@@ -88,8 +85,6 @@ int effective_set_lower_mac(struct vnic_rt *v, uint64_t mac, struct err *err)
 		rc = endpoint_set_mac(p->wire.endpoint, mac, err);
 	if (rc != 0)
 		return rc;
-	if (p->own_mac == 0)
-		p->own_mac = p->mac;
 	p->mac = mac;
 	/* Else the next update would take theirs for the newer one. */
 	tell_mac(&p->host, mac, p->conf->name);

@@ -40,7 +40,8 @@ struct port_rt {
 	struct attachment wire, host;
 	uint64_t mac; /**< in force */
 	uint64_t auto_mac; /**< what `mac = auto` means here */
-	uint64_t own_mac; /**< to be restored when the passthru vnic goes; 0: there is none */
+	uint64_t own_mac; /**< the same without what a passthru vnic changed */
+	const struct vnic_rt *passthru; /**< who shares it; NULL: nobody */
 	uint32_t mtu; /**< in force */
 	bool down; /**< its host's netdev is */
 	bool carrier;

@@ -392,6 +392,21 @@ def test_hosts_mac_stays():
             taptest.equal(lab.link(side.host, side.host_device)["address"], X2, "the host's")
 
 
+def test_next_passthru_starts_afresh():
+    """One passthru vnic in another's place has the port's own MAC, not what the first made of it."""
+    with CommandSide() as side, side.built(topology.parse("T=passthru")):
+        for name in ("other", "t"):
+            before = side.forwarder.rpc("link.show")[0]["ifname"]
+            taptest.equal(side.set(before, "address", X1), "OK", "set")
+            side.forwarder.reload(side.ini(topology.Topology()) + forwarder.section(
+                "vnic", name, {"type": "macvlan", "port": "eth0", "mode": "passthru",
+                               "endpoint": f"tap:T,netns={side.inside.name}"}))
+            macs = [lower_mac(side), side.info(name)["address"],
+                    lab.link(side.host, side.host_device)["address"],
+                    lab.link(side.inside, "T")["address"]]
+            taptest.equal(macs, [frames.mac("L")] * 4, f"{name} after {before}")
+
+
 def test_cutoff_is_the_ports():
     """The last bclim that was set holds for all vnics of the port."""
     with CommandSide() as side, side.built(topology.parse("B1=bridge B2=vepa")):
