@@ -53,7 +53,7 @@ int attach_wire(struct runtime *rt, struct port_rt *p, struct err *err)
 		p->mac = p->wire.state.mac;
 	if (p->mac == 0) /* a tap's far end has the tap's MAC; the port needs one of its own */
 		p->mac = mac_from_names(c->name, "port");
-	p->auto_mac = p->mac;
+	p->auto_mac = p->own_mac = p->mac;
 	p->mtu = c->mtu;
 	return 0;
 }
@@ -169,22 +169,21 @@ static bool is_unchanged(const struct vnic_conf *c, const struct vnic_conf *old)
 	       is_noarp(c) == is_noarp(old) && same_addresses(c, old);
 }
 
-int attach_modify_vnic(struct vnic_rt *v, const struct vnic_conf *old, uint32_t old_mtu,
+int attach_modify_vnic(struct vnic_rt *v, const struct vnic_conf *old, bool new_mtu,
 		       struct err *err)
 {
 	const struct vnic_conf *c = v->conf;
 	struct endpoint *ep = v->at.endpoint;
-	uint32_t mtu = wanted_mtu(v);
 	int rc = 0;
 
-	if (ep == NULL || ep->type == ENDPOINT_NONE || (mtu == old_mtu && is_unchanged(c, old)))
+	if (ep == NULL || ep->type == ENDPOINT_NONE || (!new_mtu && is_unchanged(c, old)))
 		return 0;
 	if (ep->type == ENDPOINT_TAP && c->mode == MODE_PASSTHRU)
 		rc = endpoint_set_mac(ep, v->port->mac, err);
 	else if (ep->type == ENDPOINT_TAP && c->mac != old->mac && !vnic_is_ipvlan(c->type))
 		rc = endpoint_set_mac(ep, c->mac, err);
-	if (rc == 0 && mtu != old_mtu)
-		rc = endpoint_set_mtu(ep, mtu, err);
+	if (rc == 0 && new_mtu)
+		rc = endpoint_set_mtu(ep, wanted_mtu(v), err);
 	if (rc == 0 && c->up != old->up)
 		rc = endpoint_set_up(ep, c->up, err);
 	if (rc == 0 && is_noarp(c) != is_noarp(old))

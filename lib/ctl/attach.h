@@ -32,9 +32,9 @@ uint32_t wanted_mtu(const struct vnic_rt *v);
 /**
  * Applies in place what differs from @p old to @p v->conf: MAC, MTU, state, addresses.
  * Fails at the first refusal; the caller undoes it by the way back.
- * @param old_mtu  wanted_mtu() before the change
+ * @param new_mtu  the configuration asks for another MTU than before
  */
-int attach_modify_vnic(struct vnic_rt *v, const struct vnic_conf *old, uint32_t old_mtu,
+int attach_modify_vnic(struct vnic_rt *v, const struct vnic_conf *old, bool new_mtu,
 		       struct err *err);
 int attach_modify_port(struct port_rt *p, const struct port_conf *old, struct err *err);
 

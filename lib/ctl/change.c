@@ -379,7 +379,6 @@ static int open_vnic(struct change *c, size_t i, struct err *err)
 	v->conf = conf;
 	if (conf->port != NULL)
 		v->port = c->ports[conf_port(c->conf, conf->port) - c->conf->ports];
-	v->wanted_mtu = wanted_mtu(v);
 	rc = attach_vnic(rt, v, err);
 	if (rc != 0) {
 		err_prefix(err, "vnic %s", conf->name);
@@ -481,6 +480,15 @@ static void unswap_hosts(struct change *c)
 	}
 }
 
+/* By what the configurations say: what a port's host made of its MTU is no change of them. */
+static bool has_new_mtu(const struct change *c, const struct vnic_conf *new,
+			const struct vnic_conf *old)
+{
+	if (new->mtu != old->mtu || new->mtu != 0 || new->port == NULL)
+		return new->mtu != old->mtu;
+	return conf_port(c->rt->conf, new->port)->mtu != conf_port(c->conf, old->port)->mtu;
+}
+
 /* Changes kept ones in place, from c->conf's values to the runtime's. */
 static int modify(struct change *c, struct err *err)
 {
@@ -492,13 +500,12 @@ static int modify(struct change *c, struct err *err)
 			rc = attach_modify_port(rt->ports[i],
 						conf_port(c->conf, rt->conf->ports[i].name), err);
 	for (size_t i = 0; i < rt->conf->n_vnics && rc == 0; i++) {
-		const struct vnic_conf *old;
+		const struct vnic_conf *new = &rt->conf->vnics[i], *old;
 
 		if (!rt->vnics[i]->kept)
 			continue;
-		old = conf_vnic(c->conf, rt->conf->vnics[i].name);
-		rc = attach_modify_vnic(rt->vnics[i], old, rt->vnics[i]->wanted_mtu, err);
-		rt->vnics[i]->wanted_mtu = wanted_mtu(rt->vnics[i]);
+		old = conf_vnic(c->conf, new->name);
+		rc = attach_modify_vnic(rt->vnics[i], old, has_new_mtu(c, new, old), err);
 	}
 	return rc;
 }

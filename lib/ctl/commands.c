@@ -89,6 +89,18 @@ int command_check_mac(const struct runtime *rt, const struct vnic_conf *v, uint6
 		       v->name, mac_format(mac, text), kind, owner);
 }
 
+int command_read_mac(const char *name, const char *text, uint64_t *mac, struct err *err)
+{
+	if (!mac_parse(text, mac))
+		return err_set(err, EINVAL, "vnic %s: mac: '%.60s' is not a MAC address (EINVAL)",
+			       name, text);
+	if (!mac_is_valid(*mac))
+		return err_set(err, EADDRNOTAVAIL,
+			       "vnic %s: mac: no device can have %.60s (EADDRNOTAVAIL)", name,
+			       text);
+	return 0;
+}
+
 int command_check_mtu(const struct runtime *rt, const struct vnic_conf *v, struct err *err)
 {
 	const struct port_rt *p = v->port != NULL ? runtime_port(rt, v->port) : NULL;
@@ -169,7 +181,8 @@ static int follow_port(struct command *c, const char *type, const char *link)
 static int read_new(struct command *c, const json_t *params, const char **name)
 {
 	static const char *const known[] = {"name", "type", "link", "peer", PARAMS_OF_A_VNIC, NULL};
-	const char *type = NULL, *link = NULL, *mode;
+	const char *type = NULL, *link = NULL, *mode, *mac;
+	uint64_t unused;
 	int rc = rpc_params_known(params, known, c->err);
 
 	if (rc == 0)
@@ -188,10 +201,13 @@ static int read_new(struct command *c, const json_t *params, const char **name)
 	if (rc != 0)
 		return rc;
 	mode = settings_get(&c->asked, "mode");
-	/* It has its port's, whatever was said (MV-520). */
-	if (mode != NULL && strcmp(mode, "passthru") == 0)
-		settings_put(&c->asked, "mac", NULL);
-	return 0;
+	mac = settings_get(&c->asked, "mac");
+	if (mac == NULL || mode == NULL || strcmp(mode, "passthru") != 0)
+		return 0;
+	/* It has its port's, whatever was said (MV-520); but no device can have a group's (MV-518). */
+	rc = command_read_mac(*name, mac, &unused, c->err);
+	settings_put(&c->asked, "mac", NULL);
+	return rc;
 }
 
 /*

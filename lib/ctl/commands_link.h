@@ -29,6 +29,9 @@ int command_no_vnic(const struct runtime *rt, const char *name, struct err *err)
 int command_check_mac(const struct runtime *rt, const struct vnic_conf *v, uint64_t mac,
 		      struct err *err);
 
+/** The MAC address in @p text, one that a device can have; 0, -EINVAL or -EADDRNOTAVAIL. */
+int command_read_mac(const char *name, const char *text, uint64_t *mac, struct err *err);
+
 /**
  * Is @p v 's MTU at most its port's that is in force? conf_load() knows the one of the
  * file; the owner of the port's host may have set another.

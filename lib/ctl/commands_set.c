@@ -113,12 +113,13 @@ static int change_sources(struct command *c, const struct vnic_conf *v, const js
 	if (rc != 0)
 		return rc;
 	verb = json_object_iter_key(json_object_iter((json_t *)(uintptr_t)macaddr));
-	if (mode_asked(v, &c->asked) != MODE_SOURCE)
+	/* Addresses are looked at before all else (macvlan_validate()). */
+	rc = strcmp(verb, "flush") == 0 ? 0
+					: read_macs(c, json_object_get(macaddr, verb), &macs, &n);
+	if (rc == 0 && mode_asked(v, &c->asked) != MODE_SOURCE)
 		return err_set(c->err, EINVAL,
 			       "vnic %s: macaddr: only mode source has an allow list (EINVAL)",
 			       v->name);
-	rc = strcmp(verb, "flush") == 0 ? 0
-					: read_macs(c, json_object_get(macaddr, verb), &macs, &n);
 	if (rc == 0 && n == 0 && (strcmp(verb, "add") == 0 || strcmp(verb, "del") == 0))
 		return err_set(c->err, EINVAL,
 			       "vnic %s: macaddr %s: an address is missing (EINVAL)", v->name,
@@ -134,20 +135,15 @@ static int change_sources(struct command *c, const struct vnic_conf *v, const js
 static int lower_mac(struct command *c, const struct vnic_rt *v, uint64_t *mac)
 {
 	const char *text = settings_get(&c->asked, "mac");
+	int rc;
 
 	*mac = 0;
 	if (text == NULL || !is_passthru(v->conf))
 		return 0;
-	if (!mac_parse(text, mac))
-		return err_set(c->err, EINVAL,
-			       "vnic %s: mac: '%.60s' is not a MAC address (EINVAL)", v->conf->name,
-			       text);
-	if (!mac_is_valid(*mac))
-		return err_set(c->err, EADDRNOTAVAIL,
-			       "vnic %s: mac: no device can have %.60s (EADDRNOTAVAIL)",
-			       v->conf->name, text);
-	settings_put(&c->asked, "mac", NULL);
-	return 0;
+	rc = command_read_mac(v->conf->name, text, mac, c->err);
+	if (rc == 0)
+		settings_put(&c->asked, "mac", NULL);
+	return rc;
 }
 
 /* Setting an address is checked even while down (MV-516), coming up always. */
@@ -210,25 +206,32 @@ static struct wish owners_wish(const struct command *c, const struct vnic_rt *v,
 	return w;
 }
 
-/* ---- ipvlan's siblings ---- */
+/* ---- siblings ---- */
 
-/* Mode and flag are the port's: one edit for each other ipvlan vnic of @p v 's port (IV-624). */
+/* Set for one vnic, it holds for all of its port: ipvlan's mode and flag (IV-624), macvlan's cutoff. */
+static bool is_ports_own(const struct vnic_conf *v, const char *key)
+{
+	if (vnic_is_ipvlan(v->type))
+		return strcmp(key, "mode") == 0 || strcmp(key, "flags") == 0;
+	return v->port != NULL && strcmp(key, "bclim") == 0;
+}
+
+/* One edit for each other vnic of @p v 's port, which are of one kind. */
 static size_t edit_siblings(struct command *c, const struct vnic_conf *v, struct edit *edits)
 {
 	const struct conf *conf = c->rt->conf;
-	struct setting *both = arena_alloc(c->scratch, 2 * sizeof(*both));
-	size_t n_both = 0, n = 0;
+	struct setting *own = arena_alloc(c->scratch, (c->asked.n + 1) * sizeof(*own));
+	size_t n_own = 0, n = 0;
 
-	for (size_t i = 0; i < c->asked.n && vnic_is_ipvlan(v->type); i++)
-		if (strcmp(c->asked.list[i].key, "mode") == 0 ||
-		    strcmp(c->asked.list[i].key, "flags") == 0)
-			both[n_both++] = c->asked.list[i];
-	for (size_t i = 0; i < conf->n_vnics && n_both > 0; i++) {
+	for (size_t i = 0; i < c->asked.n; i++)
+		if (is_ports_own(v, c->asked.list[i].key))
+			own[n_own++] = c->asked.list[i];
+	for (size_t i = 0; i < conf->n_vnics && n_own > 0; i++) {
 		const struct vnic_conf *x = &conf->vnics[i];
 
-		if (vnic_is_ipvlan(x->type) && strcmp(x->port, v->port) == 0 && x != v)
+		if (x->port != NULL && strcmp(x->port, v->port) == 0 && x != v)
 			edits[n++] = (struct edit){
-				.kind = EDIT_VNIC, .name = x->name, .list = both, .n = n_both};
+				.kind = EDIT_VNIC, .name = x->name, .list = own, .n = n_own};
 	}
 	return n;
 }
@@ -268,10 +271,10 @@ static int set(struct command *c, struct vnic_rt *v, const json_t *params)
 	struct edit *edits = arena_alloc(c->scratch, (c->rt->conf->n_vnics + 1) * sizeof(*edits));
 	struct conf *new;
 	uint64_t port_mac = 0;
-	int rc = change_mode(c, old);
+	int rc = change_sources(c, old, params);
 
 	if (rc == 0)
-		rc = change_sources(c, old, params);
+		rc = change_mode(c, old);
 	if (rc == 0)
 		rc = lower_mac(c, v, &port_mac);
 	if (rc != 0)

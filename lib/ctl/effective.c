@@ -52,20 +52,21 @@ static void set_device_mac(struct port_rt *p)
 }
 
 /*
- * The lower's address: whoever shares it and changed it, changes it for all, and what the
- * port had before comes back when the passthru vnic goes (MV-521, MV-522).
+ * The lower's address: whoever shares it and changed it, changes it for all. What its host chose is
+ * its own; what a passthru vnic changed goes with that, also where another comes in the same
+ * step (MV-521, MV-522).
  */
 static void update_port_mac(struct port_rt *p, struct vnic_rt *passthru)
 {
 	uint64_t mac = p->mac;
 
 	if (is_owned(&p->host) && p->host.state.mac != p->mac)
-		mac = p->host.state.mac;
-	else if (passthru != NULL && is_owned(&passthru->at) && passthru->at.state.mac != p->mac)
-		mac = passthru->at.state.mac;
-	else if (passthru == NULL && p->own_mac != 0)
+		p->own_mac = mac = p->host.state.mac;
+	else if (passthru == NULL || passthru != p->passthru)
 		mac = p->own_mac;
-	p->own_mac = passthru == NULL ? 0 : p->own_mac != 0 ? p->own_mac : p->mac;
+	else if (is_owned(&passthru->at))
+		mac = passthru->at.state.mac;
+	p->passthru = passthru;
 	if (mac != p->mac) {
 		p->mac = mac;
 		set_device_mac(p);
@@ -84,8 +85,6 @@ int effective_set_lower_mac(struct vnic_rt *v, uint64_t mac, struct err *err)
 		rc = endpoint_set_mac(p->wire.endpoint, mac, err);
 	if (rc != 0)
 		return rc;
-	if (p->own_mac == 0)
-		p->own_mac = p->mac;
 	p->mac = mac;
 	/* Else the next update would take theirs for the newer one. */
 	tell_mac(&p->host, mac, p->conf->name);
@@ -125,9 +124,9 @@ static void update_port(struct runtime *rt, struct port_rt *p)
 		refresh(&passthru->at);
 	update_port_mac(p, passthru);
 	update_port_mtu(p);
-	p->carrier = p->wire.endpoint != NULL && p->wire.state.present && p->wire.state.carrier;
-	if (is_owned(&p->host) && !p->host.state.up)
-		p->carrier = false;
+	p->down = is_owned(&p->host) && !p->host.state.up;
+	p->carrier = !p->down && p->wire.endpoint != NULL && p->wire.state.present &&
+		     p->wire.state.carrier;
 }
 
 /* ---- vnics ---- */
@@ -440,6 +439,7 @@ void effective_port(const struct port_rt *p, struct port_in *in)
 				.mac = p->mac,
 				.mtu = p->mtu,
 				.carrier = p->carrier,
+				.down = p->down,
 				.has_host = host,
 				.host_promisc =
 					host && (!is_owned(&p->host) || p->host.state.promisc),

@@ -60,8 +60,6 @@ static struct snapshot *build(struct runtime *rt, struct err *err)
 	for (size_t i = 0; i < rt->conf->n_vnics; i++)
 		effective_vnic(rt->vnics[i], &vnics[i]);
 	s = snapshot_build(ports, n_ports, vnics, rt->conf->n_vnics, socket_of, err);
-	for (size_t i = 0; s != NULL && i < rt->conf->n_ports; i++)
-		rt->ports[i]->bcqueuelen = s->ports[rt->ports[i]->id].bcqueuelen;
 	if (s != NULL && placement_plan(rt, s) != 0) {
 		err_set(err, ENOMEM, "no memory for the workers' plans");
 		snapshot_free(s);

@@ -40,8 +40,10 @@ struct port_rt {
 	struct attachment wire, host;
 	uint64_t mac; /**< in force */
 	uint64_t auto_mac; /**< what `mac = auto` means here */
-	uint64_t own_mac; /**< to be restored when the passthru vnic goes; 0: there is none */
+	uint64_t own_mac; /**< the same without what a passthru vnic changed */
+	const struct vnic_rt *passthru; /**< who shares it; NULL: nobody */
 	uint32_t mtu; /**< in force */
+	bool down; /**< its host's netdev is */
 	bool carrier;
 	bool kept; /**< during a change: the new configuration has it, too */
 	struct ip_table *addresses; /**< addresses.c's; NULL: no vnic is told apart by address */
@@ -51,7 +53,6 @@ struct port_rt {
 	size_t n_neighs;
 	bool filtered; /**< the device filters unicast; it isn't promiscuous */
 	bool allmulti;
-	uint32_t bcqueuelen; /**< in force: the longest that a vnic asked for */
 };
 
 /** A vnic that runs. */
@@ -63,7 +64,6 @@ struct vnic_rt {
 	struct vnic_rt *peer; /**< veth */
 	uint64_t mac;
 	uint32_t mtu;
-	uint32_t wanted_mtu; /**< what configuration last asked for */
 	bool up; /**< administratively */
 	bool carrier;
 	bool active; /**< up and not refused: in its port's table and lists */

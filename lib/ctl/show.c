@@ -95,7 +95,7 @@ static json_t *ipvlan_data(const struct vnic_conf *c)
 	return o;
 }
 
-static json_t *info_data(const struct vnic_rt *v)
+static json_t *info_data(const struct runtime *rt, const struct vnic_rt *v)
 {
 	const struct vnic_conf *c = v->conf;
 	json_t *o, *list;
@@ -110,7 +110,9 @@ static json_t *info_data(const struct vnic_rt *v)
 	if (c->flags & VNIC_F_NODST)
 		json_object_set_new(o, "nodst", json_true());
 	json_object_set_new(o, "bcqueuelen", json_integer(c->bcqueuelen));
-	json_object_set_new(o, "usedbcqueuelen", json_integer(v->port->bcqueuelen));
+	/* The one in force, of all vnics of the port (MV-540). */
+	json_object_set_new(o, "usedbcqueuelen",
+			    json_integer(rt->dp.snapshot->ports[v->port->id].bcqueuelen));
 	if (c->bclim != 1)
 		json_object_set_new(o, "bclim", json_integer(c->bclim));
 	if (c->mode == MODE_SOURCE) {
@@ -130,6 +132,8 @@ static void vnic_reason(const struct vnic_rt *v, char *buf, size_t len)
 		snprintf(buf, len, "%s", v->refused.text);
 	else if (v->at.state.reason[0] != '\0')
 		snprintf(buf, len, "%s", v->at.state.reason);
+	else if (v->port != NULL && v->port->down)
+		snprintf(buf, len, "port %s is down: its host's netdev is", v->port->conf->name);
 	else if (v->port != NULL && !v->port->carrier)
 		snprintf(buf, len, "port %s has no link", v->port->conf->name);
 	else if (v->peer != NULL && !v->peer->up)
@@ -206,7 +210,7 @@ json_t *show_link(const struct runtime *rt, const struct vnic_rt *v, const struc
 	json_object_set_new(o, "address", mac_string(v->mac));
 	json_object_set_new(o, "linkinfo",
 			    json_pack("{s:s,s:o}", "info_kind", vnic_type_name(c->type),
-				      "info_data", info_data(v)));
+				      "info_data", info_data(rt, v)));
 	json_object_set_new(o, "endpoint", endpoint_json(&c->endpoint, &v->at, reason, w));
 	add_mtu_note(json_object_get(o, "endpoint"), v);
 	if (w->details)
@@ -221,7 +225,7 @@ json_t *show_port(const struct runtime *rt, const struct port_rt *p, const struc
 	const struct port_conf *c = p->conf;
 	struct iface_stats sum;
 	json_t *o = json_object();
-	bool up = p->wire.state.present;
+	bool up = p->wire.state.present && !p->down;
 
 	if (w->statistics)
 		runtime_port_stats(rt, p, &sum);

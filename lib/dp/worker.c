@@ -200,6 +200,10 @@ static void from_wire(struct worker *w, const struct source *src, struct burst *
 	stats_add(&row->rx_multicast, sum.groups);
 	if (unlikely(sum.malformed != 0))
 		stats_drop_rx(row, DROP_MALFORMED, sum.malformed);
+	if (unlikely(port->down)) {
+		burst_drop(b, DROP_NO_CARRIER);
+		return;
+	}
 	if (port->kind->by_ip) {
 		parse_ip(b, port->mode == MODE_L3S);
 		classify_ip_from_wire(port, b);

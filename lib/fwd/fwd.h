@@ -83,6 +83,7 @@ struct fwd_port {
 	uint16_t id;
 	uint16_t passthru; /**< the passthru vnic's id, up or down, or VNIC_NONE */
 	bool carrier; /**< administratively up and with a link */
+	bool down; /**< administratively: its host's netdev is, and nothing is received either */
 	bool has_host;
 	bool host_promisc; /**< the host's netdev wants other stations' frames, too */
 	bool host_reach;
@@ -161,14 +162,17 @@ static inline struct id_run flood_run(const struct flood_list *l, enum flood_spa
 
 /**
  * The receivers that a FLOOD names: at most two runs, together without doubles.
+ * Those who hear all groups are always the second, so that a flood that waits finds its
+ * place again whether or not somebody has joined its group meanwhile.
  * `except` may still be among them.
  */
 static inline void flood_runs(const struct fwd_port *port, const struct verdict *v,
 			      struct id_run runs[2])
 {
-	runs[0] = flood_run(&port->lists[v->list], (enum flood_span)v->span);
-	runs[1] = (struct id_run){NULL, 0};
-	if (v->list >= FLOOD_FIRST_GROUP)
+	runs[0] = runs[1] = (struct id_run){NULL, 0};
+	if (v->list != FLOOD_OPEN)
+		runs[0] = flood_run(&port->lists[v->list], (enum flood_span)v->span);
+	if (v->list != FLOOD_EVERYONE)
 		runs[1] = flood_run(&port->lists[FLOOD_OPEN], (enum flood_span)v->span);
 }
 

@@ -183,7 +183,7 @@ static int cut(struct port_lists *l, const struct gathered *g, const struct port
 {
 	size_t groups = n_keys(&g->groups), sources = n_keys(&g->sources), n_ids;
 
-	if (sources + 1 > UINT16_MAX)
+	if (sources > LISTS_MAX_SOURCES)
 		return -E2BIG;
 	n_ids = g->everyone.n + g->open.n + g->groups.n + g->sources.n;
 	l->n_floods = (uint32_t)groups + FLOOD_FIRST_GROUP;

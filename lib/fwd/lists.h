@@ -12,6 +12,9 @@
 #include "fwd/fwd.h"
 #include "fwd/key_table.h"
 
+/** Source addresses that the vnics of one port can list in all: a list is named by 16 bits. */
+#define LISTS_MAX_SOURCES (UINT16_MAX - 1)
+
 /** What snapshot_build() is told of a vnic; pointers are borrowed during the call. */
 struct vnic_in {
 	struct fwd_vnic
@@ -30,7 +33,7 @@ struct vnic_in {
 /** What snapshot_build() is told of a port. */
 struct port_in {
 	struct fwd_port
-		port; /**< mac, mtu, carrier, has_host, host_promisc, host_reach, wire, host, and all of ipvlan */
+		port; /**< mac, mtu, carrier, down, has_host, host_promisc, host_reach, wire, host, and all of ipvlan */
 	bool promisc; /**< the device runs promiscuous or all-multicast (then every group queues: docs/semantics.md §8) */
 };
 
@@ -51,7 +54,7 @@ struct port_lists {
  * Builds the lists of the port with index @p port.
  * Where two up vnics have one MAC, the first in @p vnics keeps it (the runtime
  * never lets that happen).
- * @return 0 or -ENOMEM, nothing then to be freed
+ * @return 0, -ENOMEM or -E2BIG, nothing then to be freed
  */
 int lists_build(struct port_lists *l, const struct port_in *port, int index,
 		const struct vnic_in *vnics, size_t n_vnics);

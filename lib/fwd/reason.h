@@ -14,7 +14,7 @@
 	X(NO_BUFFER, no_buffer, "no mbuf was free: raise mbufs in [global]")                     \
 	X(MISSED, missed, "the device lost it before the forwarder could take it")               \
 	X(RING_FULL, ring_full, "the receiver did not take frames as fast as they came")         \
-	X(NO_CARRIER, no_carrier, "sent while the port had no link")                             \
+	X(NO_CARRIER, no_carrier, "the port had no link, or was down")                           \
 	X(VNIC_DOWN, vnic_down, "the sending or receiving vnic is down")                         \
 	X(NO_OWNER, no_owner, "no vnic has the destination, and the port has no host endpoint")  \
 	X(OTHER_HOST, other_host, "no vnic has the destination, and it isn't the host's either") \

@@ -73,6 +73,10 @@ static int build_port(struct snapshot *s, const struct port_in *in, uint16_t ind
 	const struct fwd_port from_vnics = *p;
 	int rc = lists_build(l, in, index, vnics, n_vnics);
 
+	if (rc == -E2BIG)
+		return err_set(err, E2BIG,
+			       "the allow lists of one port name more than %d addresses (E2BIG)",
+			       LISTS_MAX_SOURCES);
 	if (rc != 0)
 		return err_set(err, -rc, "the lists of port %u can't be built", index);
 	*p = in->port;

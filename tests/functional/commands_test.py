@@ -69,7 +69,7 @@ class CommandSide(forwarder.ForwarderSide):
                     *(["mode", mode] if mode else []), *words)
 
     def set(self, name, *words):
-        return tell(self.forwarder, "link", "set", name.lower(), *words)
+        return tell(self.forwarder, "link", "set", name.lower(), *map(str, words))
 
     def info(self, name):
         return self.forwarder.link(name.lower())
@@ -235,18 +235,19 @@ def allow_list_refusals(side, _):
                      side.set("B1", "macaddr", "add", X1)))
 
 
-@row("MV-540")
-def queue_lengths(side, _):
-    def lengths(*names):
-        found = [side.info(n)["linkinfo"]["info_data"] for n in names]
-        return " ".join(f"{d['bcqueuelen']}/{d['usedbcqueuelen']}" for d in found)
+def queue_lengths(side, *names):
+    data = [side.info(n)["linkinfo"]["info_data"] for n in names]
+    return " ".join(f"{d['bcqueuelen']}/{d['usedbcqueuelen']}" for d in data)
 
-    states = [lengths("B1", "B2")]
-    taptest.equal(side.set("B1", "bcqueuelen", "3000"), "OK", "set")
-    states.append(lengths("B1", "B2"))
+
+@row("MV-540")
+def queue_length_in_use(side, _):
+    answers = [queue_lengths(side, "B1", "B2")]
+    taptest.equal(side.set("B1", "bcqueuelen", 3000), "OK", "set")
+    answers.append(queue_lengths(side, "B1", "B2"))
     taptest.equal(tell(side.forwarder, "link", "del", "b1"), "OK", "del")
-    states.append(lengths("B2"))
-    return " | ".join(states)
+    answers.append(queue_lengths(side, "B2"))
+    return " | ".join(answers)
 
 
 @row("MV-554")
@@ -350,6 +351,9 @@ REFUSED = [
     ("ENODEV", "there is no [port eth1]", "link add n link eth1 type macvlan"),
     ("EINVAL", "port: is missing", "link add n type macvlan"),
     ("EINVAL", "'vlan' is not a vnic type", "link add n link eth0 type vlan"),
+    ("EADDRNOTAVAIL", "no device can have",
+     "link add n link eth0 type macvlan mode passthru address 01:00:5e:00:00:01"),
+    ("EADDRNOTAVAIL", "nobody's source", "link set web macaddr add 01:00:5e:00:00:01"),
     ("EINVAL", "peer: is missing", "link add n type veth"),
     ("EINVAL", "nodst is for mode source", "link add n link eth0 type macvlan mode vepa nodst"),
     ("EBUSY", "is in use already, by vnic web",
@@ -382,6 +386,51 @@ REFUSED = [
 ]
 
 
+def test_hosts_mac_stays():
+    """What a passthru vnic changed goes with it; what the host changed since stays."""
+    with CommandSide() as side, side.built(topology.parse("T=passthru")):
+        taptest.equal(side.set("T", "address", X1), "OK", "set")
+        with host_has_mac(side, X2):
+            taptest.equal(side.info("T")["address"], X2, "the vnic's")
+            taptest.equal(tell(side.forwarder, "link", "del", "t"), "OK", "del")
+            taptest.equal(lower_mac(side), X2, "without the vnic")
+            taptest.equal(lab.link(side.host, side.host_device)["address"], X2, "the host's")
+
+
+def test_next_passthru_starts_afresh():
+    """One passthru vnic in another's place has the port's own MAC, not what the first made of it."""
+    with CommandSide() as side, side.built(topology.parse("T=passthru")):
+        for name in ("other", "t"):
+            before = side.forwarder.rpc("link.show")[0]["ifname"]
+            taptest.equal(side.set(before, "address", X1), "OK", "set")
+            side.forwarder.reload(side.ini(topology.Topology()) + forwarder.section(
+                "vnic", name, {"type": "macvlan", "port": "eth0", "mode": "passthru",
+                               "endpoint": f"tap:T,netns={side.inside.name}"}))
+            macs = [lower_mac(side), side.info(name)["address"],
+                    lab.link(side.host, side.host_device)["address"],
+                    lab.link(side.inside, "T")["address"]]
+            taptest.equal(macs, [frames.mac("L")] * 4, f"{name} after {before}")
+
+
+def test_cutoff_is_the_ports():
+    """The last bclim that was set holds for all vnics of the port."""
+    with CommandSide() as side, side.built(topology.parse("B1=bridge B2=vepa")):
+        for name, bclim in (("B1", -1), ("B2", 7), ("B1", 1)):
+            taptest.equal(side.set(name, "bclim", bclim), "OK", "set")
+            for other in ("B1", "B2"):
+                data = side.info(other)["linkinfo"]["info_data"]
+                taptest.equal(data.get("bclim", 1), bclim, f"{other} after {name}")
+        # Nothing of the broadcast queue, then all of it, is left to what comes from the wire.
+        for name in ("B1", "B2"):
+            taptest.equal(side.set(name, "bcqueuelen", 0), "OK", "set")
+        taptest.equal(change_cases.ask(side, "wire", "X0", "BC", wanted={"host": 1}), "host:B",
+                      "queued")
+        taptest.equal(side.set("B2", "bclim", -1), "OK", "set")
+        taptest.equal(change_cases.ask(side, "wire", "X0", "BC",
+                                       wanted={"B1": 1, "B2": 1, "host": 1}),
+                      "B1:B B2:B host:B", "inline")
+
+
 def test_refusals():
     """What is refused is said in one line with the kernel's errno, and changes nothing."""
     web = ("[vnic web]\ntype = macvlan\nport = eth0\nmac = 02:00:00:00:00:01\n"
@@ -398,6 +447,30 @@ def test_refusals():
         taptest.equal(f.ctl("config", "show"), before, "the configuration")
         status, _, err = f.ctl("-d", "link", "del", "nobody", check=False)
         taptest.equal((status, err.count("ENODEV")), (1, 1), f"-d: {err!r}")
+
+
+def test_too_many_sources():
+    """More addresses in the allow lists of a port than it can tell apart: refused, and why."""
+    ini = "".join(f"[vnic s{i}]\ntype = macvlan\nport = eth0\nmode = source\n" for i in (0, 1))
+    half = [[f"02:{n:02x}:00:00:{i >> 8:02x}:{i & 255:02x}" for i in range(33000)]
+            for n in (0, 1)]
+
+    def count(f, name):
+        return f.link(name)["linkinfo"]["info_data"]["macaddr_count"]
+
+    with running(ini) as f:
+        f.rpc("link.set", {"name": "s0", "macaddr": {"set": half[0]}})
+        # The same ones for another vnic are no more.
+        f.rpc("link.set", {"name": "s1", "macaddr": {"set": half[0]}})
+        try:
+            f.rpc("link.set", {"name": "s1", "macaddr": {"set": half[1]}})
+            raise taptest.Failure("66,000 addresses were taken")
+        except forwarder.RpcError as why:
+            taptest.equal(why.errno, "E2BIG", str(why))
+            taptest.check("65534 addresses" in str(why), str(why))
+        taptest.equal((count(f, "s0"), count(f, "s1")), (33000, 33000), "addresses")
+        f.rpc("link.set", {"name": "s1", "macaddr": {"flush": True}})
+        taptest.equal(count(f, "s1"), 0, "after a flush")
 
 
 def test_strange_parameters():

@@ -27,7 +27,7 @@ class Lab:
     """web and db on one port, the wire's end, and questions to them."""
 
     def __init__(self, f, inside, out, host):
-        self.f, self.inside, self.out = f, inside, out
+        self.f, self.inside, self.out, self.host = f, inside, out, host
         self.stations = {"wire": capture.Station("wire", out, "w0"),
                          "host": capture.Station("host", host, "lower", stack=True),
                          "web": capture.Station("web", inside, "web0"),
@@ -156,6 +156,46 @@ def test_wire_carrier():
             t.out.ip("link set w0 up")
             taptest.eventually(lambda: carrier(t.inside, "web0"), "carrier", 3)
             t.comes_to("web", "db", DB, WEB)
+
+
+def test_host_down():
+    """Its host's netdev down is the port down: nothing passes, not even what the wire brings."""
+    with running() as t:
+        everybody = frames.mac("BC")
+        t.comes_to("db host web", "wire", frames.mac("X0"), everybody)
+        for _ in range(2):
+            t.host.ip("link set lower down")
+            taptest.eventually(lambda: not carrier(t.inside, "web0"), "no carrier", 3)
+            taptest.equal(t.ask("wire", frames.mac("X0"), WEB), "-", "wire -> web")
+            taptest.equal(t.ask("wire", frames.mac("X0"), everybody), "-", "wire -> all")
+            taptest.equal(t.ask("db", DB, WEB), "-", "db -> web")
+            port = t.f.rpc("port.show", {"name": "eth0"})[0]
+            taptest.check(port["drops"]["no_carrier"] >= 2, f"counted: {port['drops']}")
+            taptest.check("UP" not in port["flags"], f"it is down: {port['flags']}")
+            taptest.equal(t.f.link("web")["endpoint"]["reason"],
+                          "port eth0 is down: its host's netdev is", "the reason")
+            t.host.ip("link set lower up")
+            t.comes_to("web", "wire", frames.mac("X0"), WEB)
+            t.comes_to("web", "db", DB, WEB)
+
+
+def test_host_mtu():
+    """The host shrinks the port and lets it grow: vnics stay small, whatever becomes of others."""
+    with running() as t:
+        def mtu_is(device, ns, mtu):
+            taptest.eventually(lambda: lab.link(ns, device)["mtu"] == mtu, f"{device} has {mtu}", 3)
+
+        t.host.ip("link set lower mtu 1200")
+        mtu_is("web0", t.inside, 1200)
+        t.f.ctl("link", "set", "db", "mode", "private")
+        t.host.ip("link set lower mtu 1500")
+        taptest.eventually(lambda: t.f.rpc("port.show", {"name": "eth0"})[0]["mtu"] == 1500,
+                           "the port follows its host", 3)
+        t.f.ctl("link", "set", "db", "mode", "bridge")
+        taptest.equal(lab.link(t.inside, "web0")["mtu"], 1200, "web's")
+        taptest.equal(t.f.link("web")["mtu"], 1200, "web's, as it shows")
+        t.f.ctl("link", "set", "web", "mtu", "1500")
+        mtu_is("web0", t.inside, 1500)
 
 
 class MtuSetter:

@@ -21,6 +21,7 @@ _SOL_PACKET = 263
 _PACKET_ADD_MEMBERSHIP = 1
 _PACKET_DROP_MEMBERSHIP = 2
 _PACKET_AUXDATA = 8
+_PACKET_VNET_HDR = 15
 _PACKET_IGNORE_OUTGOING = 23
 _PACKET_MR_MULTICAST = 0
 _SO_RCVBUFFORCE = 33
@@ -37,6 +38,12 @@ _LETTERS = "HBMO"
 STACK_TYPES = (0x88b5, 0x8808, 0x88cc, 0x0800, 0x0806, 0x86dd, 0x8100, 0x88a8)
 
 Seen = collections.namedtuple("Seen", "station data letter")
+
+
+class SuperFrame(bytes):
+    """A frame that is to be cut on its way; @header: the virtio-net header that says how."""
+
+    header = b""
 
 
 def _with_tag(data, ancillary):
@@ -59,8 +66,8 @@ class Station:
         self.device = device
         with ns.entered():
             self.receivers = [self._receiver(t) for t in (STACK_TYPES if stack else (ETH_P_ALL,))]
-            self._sender = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
-            self._sender.bind((device, 0))
+            self._sender, self._super_sender = self._new_sender(), self._new_sender()
+            self._super_sender.setsockopt(_SOL_PACKET, _PACKET_VNET_HDR, 1)
             self._index = socket.if_nametoindex(device)
 
     def _receiver(self, protocol):
@@ -72,11 +79,19 @@ class Station:
         s.bind((self.device, protocol))
         return s
 
+    def _new_sender(self):
+        s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+        s.bind((self.device, 0))
+        return s
+
     def send(self, data, protocol=0):
         """None, or the name of the error that the sender got. Not every driver finds the
         @protocol in the frame by itself: ipvlan needs to be told."""
         try:
-            self._sender.sendto(data, (self.device, protocol))
+            if isinstance(data, SuperFrame):
+                self._super_sender.sendto(data.header + data, (self.device, protocol))
+            else:
+                self._sender.sendto(data, (self.device, protocol))
         except OSError as e:
             return errno.errorcode.get(e.errno, str(e.errno))
         return None
@@ -120,7 +135,7 @@ class Station:
                        Seen(self.name, _with_tag(data, ancillary), _LETTERS[address[2]]))
 
     def close(self):
-        for s in (*self.receivers, self._sender):
+        for s in (*self.receivers, self._sender, self._super_sender):
             s.close()
 
 

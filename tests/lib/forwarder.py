@@ -47,7 +47,11 @@ def need():
 
 
 class RpcError(Exception):
-    """What the daemon answered instead of a result."""
+    """What the daemon answered instead of a result; @errno is the name of the reason, or None."""
+
+    def __init__(self, text, errno=None):
+        super().__init__(text)
+        self.errno = errno
 
 
 class Forwarder:
@@ -174,7 +178,9 @@ class Forwarder:
                 data += part
         answer = json.loads(data)
         if "error" in answer:
-            raise RpcError(answer["error"].get("message", str(answer["error"])))
+            error = answer["error"]
+            raise RpcError(error.get("message", str(error)),
+                           (error.get("data") or {}).get("errno"))
         return answer["result"]
 
     def reload(self, ini):

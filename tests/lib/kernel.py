@@ -28,11 +28,11 @@ def _attribute(kind, value):
     return struct.pack("=HH", length, kind) + value + b"\0" * (-length % 4)
 
 
-def _set_bclim(ns, device, value):
+def set_bclim(ns, device, value, kind="macvlan"):
     """iproute2 6.1 has no word for it."""
     with ns.entered(), socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as s:
         data = _attribute(_IFLA_MACVLAN_BC_CUTOFF, struct.pack("=i", value))
-        info = _attribute(_IFLA_INFO_KIND, b"macvlan") + _attribute(_IFLA_INFO_DATA, data)
+        info = _attribute(_IFLA_INFO_KIND, kind.encode()) + _attribute(_IFLA_INFO_DATA, data)
         body = (struct.pack("=BxHiII", 0, 0, socket.if_nametoindex(device), 0, 0)
                 + _attribute(_IFLA_LINKINFO, info))
         s.send(struct.pack("=IHHII", 16 + len(body), _RTM_NEWLINK,
@@ -56,7 +56,7 @@ class KernelSide(side.Side):
         self.host.batch([line for v in topology.vnics.values() for line in self._add(v)])
         for v in topology.vnics.values():
             if v.bclim is not None:
-                _set_bclim(self.inside, v.name, v.bclim)
+                set_bclim(self.inside, v.name, v.bclim, "macvtap" if v.tap else "macvlan")
         self._set_sources(topology.vnics.values())
         if topology.wire_up:
             self.out.ip("link set w0 up")

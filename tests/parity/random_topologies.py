@@ -96,15 +96,20 @@ def random_frames(rng, t, n):
     return batch
 
 
-def play(side, setup, batch, wanted=None):
+def result(p, batch):
     """number → Counter of (station, bytes), and the receivers' text."""
+    copies = {f.number: collections.Counter((s.station, s.data) for s in p.seen[f.number])
+              for f in batch}
+    return copies, {f.number: p.text(f.number, letters=False) for f in batch}
+
+
+def play(side, setup, batch, wanted=None):
+    """The result of a batch in a setup of its own."""
     with side.built(topology.parse(setup)):
         p = side.play()
         p.send(batch, wanted)
         p.close()
-        copies = {f.number: collections.Counter((s.station, s.data) for s in p.seen[f.number])
-                  for f in batch}
-        return copies, {f.number: p.text(f.number, letters=False) for f in batch}
+        return result(p, batch)
 
 
 def _behind_tags(data):
@@ -133,13 +138,12 @@ def intended(t, frame, station, delta):
     return None
 
 
-def judge(setup, batch, oracle, subject, differences, both_kernels=False):
+def differing(t, batch, oracle, subject, differences, both_kernels=False):
     """
-    A list of what differs without being meant to. The kernel against itself: either may let
+    number → what differs without being meant to. The kernel against itself: either may let
     through what nobody joined (Q3).
     """
-    t = topology.parse(setup)
-    wrong = []
+    wrong = {}
     for frame in batch:
         kernel_has, ours = oracle[0][frame.number], subject[0][frame.number]
         if kernel_has == ours:
@@ -156,8 +160,8 @@ def judge(setup, batch, oracle, subject, differences, both_kernels=False):
                 differences.use(identity)
             continue
         bytes_only = "" if oracle[1][frame.number] != subject[1][frame.number] else " (bytes)"
-        wrong.append(f"{frame.label}: kernel {{{oracle[1][frame.number]}}} "
-                     f"forwarder {{{subject[1][frame.number]}}}{bytes_only}")
+        wrong[frame.number] = (f"{frame.label}: kernel {{{oracle[1][frame.number]}}} "
+                               f"forwarder {{{subject[1][frame.number]}}}{bytes_only}")
     return wrong
 
 
@@ -169,6 +173,19 @@ def receivers(copies):
         for (station, _), n in counter.items():
             wanted[number][station] += n
     return wanted
+
+
+def play_both(sides, batch):
+    """As play(), on two sides that are built already; the second is given time for what came of
+    the first."""
+    played = []
+    for side in sides:
+        p = side.play()
+        p.LIMIT = 1.0
+        p.send(batch, receivers(played[0][0]) if played else None)
+        p.close()
+        played.append(result(p, batch))
+    return played
 
 
 def main():
@@ -206,7 +223,8 @@ def main():
                 subject = play(subject_side, setup, batch, receivers(oracle[0]))
                 frames_total += len(batch)
                 copies_total += sum(c.total() for c in oracle[0].values())
-                wrong = judge(setup, batch, oracle, subject, differences, args.kernel)
+                wrong = list(differing(topology.parse(setup), batch, oracle, subject,
+                                       differences, args.kernel).values())
                 taptest.check(not wrong, "\n".join(
                     [f"replay: random_topologies.py --seed {seed} --frames {args.frames}",
                      f"{len(wrong)} of {len(batch)} frames differ:"] + wrong[:20]))
