@@ -8,13 +8,8 @@
 
 #include <rte_ether.h>
 
-#include "endpoint/csum_field.h"
 #include "endpoint/tap.h"
-#include "endpoint/vnet_hdr.h"
 #include "endpoint/vnet_mbuf.h"
-
-#define TCP_FLAGS_AT 13
-#define TCP_CWR	     0x80
 
 /*
  * Once this much has been read it is handed on: what is written while it still stands in the core's cache costs half,
@@ -191,45 +186,6 @@ uint16_t tap_rx(struct endpoint *ep, uint16_t queue, struct rte_mbuf **m, uint16
 
 /* ---- to the kernel ---------------------------------------------------------- */
 
-/* Whether a super-frame's first segment alone may carry CWR stands in its TCP header. */
-static bool has_cwr(const struct rte_mbuf *m)
-{
-	uint32_t at = (uint32_t)m->l2_len + m->l3_len + TCP_FLAGS_AT;
-
-	return at < m->data_len &&
-	       (*rte_pktmbuf_mtod_offset(m, const uint8_t *, at) & TCP_CWR) != 0;
-}
-
-static void get_work(const struct rte_mbuf *m, struct vnet_work *w)
-{
-	uint64_t l4 = m->ol_flags & RTE_MBUF_F_TX_L4_MASK;
-
-	*w = (struct vnet_work){0};
-	if (m->ol_flags & RTE_MBUF_F_TX_TCP_SEG || l4 == RTE_MBUF_F_TX_TCP_CKSUM) {
-		w->csum = VNET_CSUM_TCP;
-	} else if (l4 == RTE_MBUF_F_TX_UDP_CKSUM) {
-		w->csum = VNET_CSUM_UDP;
-	} else if (m->ol_flags & offload_csum_flag) {
-		const struct csum_field *f =
-			RTE_MBUF_DYNFIELD(m, offload_csum_offset, const struct csum_field *);
-
-		w->csum = VNET_CSUM_ANY;
-		w->csum_start = f->start;
-		w->csum_offset = f->offset;
-		return;
-	} else {
-		return;
-	}
-	w->l2_len = m->l2_len;
-	w->l3_len = m->l3_len;
-	w->ip = m->ol_flags & RTE_MBUF_F_TX_IPV6 ? 6 : 4;
-	if (!(m->ol_flags & RTE_MBUF_F_TX_TCP_SEG))
-		return;
-	w->l4_len = m->l4_len;
-	w->tso = m->tso_segsz;
-	w->ecn = has_cwr(m);
-}
-
 /* May the header be written in front of it? */
 static inline bool has_place(const struct rte_mbuf *m)
 {
@@ -257,7 +213,7 @@ static int write_frame(int fd, const struct rte_mbuf *m)
 
 	if (m->nb_segs >= IOV_MAX)
 		return EMSGSIZE;
-	get_work(m, &work);
+	vnet_work_of_mbuf(m, &work);
 	vnet_hdr_write(&h, &work);
 	if (has_place(m)) {
 		memcpy(header_of(m), &h, sizeof(h));

@@ -9,10 +9,6 @@
 #include "endpoint/vhost.h"
 #include "endpoint/watch.h"
 
-#ifndef VIRTIO_F_RING_PACKED
-#define VIRTIO_F_RING_PACKED 34
-#endif
-
 /* ---- opening and closing ------------------------------------------------------------ */
 
 static struct vhost_use *alloc_uses(uint16_t n)
@@ -26,7 +22,8 @@ static void vhost_close(struct endpoint *ep)
 
 	watch_unlisten(ep);
 	vhost_dev_unregister(v);
-	vhost_pool_put(v->budget_pool);
+	for (size_t i = 0; i < RTE_DIM(v->rings); i++)
+		rte_free(v->rings[i]);
 	rte_free(v->rx_uses);
 	rte_free(v->tx_uses);
 	pthread_mutex_destroy(&v->lock);
@@ -46,8 +43,7 @@ static int setup(struct vhost *v, const struct endpoint_args *args, struct err *
 		return err_set(err, ENOMEM, "no memory for the queues of vhost %s", v->path);
 	for (uint16_t q = 0; q < v->ep.n_rx_queues; q++)
 		v->rx_uses[q].next = q;
-	v->budget_pool = vhost_pool_get(v->ep.pool, err);
-	if (v->budget_pool == NULL || endpoint_alloc_counts(&v->ep, v->ep.n_rx_queues, err) != 0)
+	if (endpoint_alloc_counts(&v->ep, v->ep.n_rx_queues, err) != 0)
 		return -err->code;
 	if (watch_listen(&v->ep) != 0)
 		return err_set(err, ENOMEM, "no memory to watch vhost %s", v->path);
@@ -159,6 +155,16 @@ static void tell_gone(const struct vhost *v, char *buf, size_t len)
 		 features);
 }
 
+static void tell_fault(const struct vhost *v, char *buf, size_t len)
+{
+	if (v->told.fault == VHOST_CUT)
+		snprintf(buf, len, "the client took its memory away; it must start anew");
+	else if (v->told.fault == VHOST_DEAF)
+		snprintf(buf, len,
+			 "who calls the client has to wait for it; it may start anew in %d s",
+			 VHOST_DEAF_MS / 1000);
+}
+
 static void tell_reason(const struct vhost *v, char *buf, size_t len)
 {
 	switch (v->told.phase) {
@@ -182,8 +188,7 @@ static void tell_reason(const struct vhost *v, char *buf, size_t len)
 			 VHOST_ROOM);
 		break;
 	case VHOST_RUNNING:
-		if (v->told.cut)
-			snprintf(buf, len, "the client took its memory away; it must start anew");
+		tell_fault(v, buf, len);
 		break;
 	}
 }
@@ -196,11 +201,13 @@ static bool vhost_refresh(struct endpoint *ep)
 
 	pthread_mutex_lock(&v->lock);
 	now = v->facts;
-	now.cut = __atomic_load_n(&v->cut, __ATOMIC_RELAXED);
 	pthread_mutex_unlock(&v->lock);
+	now.fault = __atomic_load_n(&v->fault, __ATOMIC_RELAXED);
+	now.is_broken = __atomic_load_n(&v->is_broken, __ATOMIC_RELAXED);
 	differs = now.phase != v->told.phase || now.features != v->told.features ||
 		  now.refused != v->told.refused || now.mtu != v->told.mtu ||
-		  now.cut != v->told.cut || now.n_connections != v->told.n_connections;
+		  now.fault != v->told.fault || now.is_broken != v->told.is_broken ||
+		  now.n_connections != v->told.n_connections;
 	v->told = now;
 	return differs;
 }
@@ -208,7 +215,7 @@ static bool vhost_refresh(struct endpoint *ep)
 static void vhost_get_state(const struct endpoint *ep, struct endpoint_state *state)
 {
 	const struct vhost *v = vhost_of_const(ep);
-	bool running = v->told.phase == VHOST_RUNNING && !v->told.cut;
+	bool running = v->told.phase == VHOST_RUNNING && v->told.fault == VHOST_SOUND;
 
 	*state = (struct endpoint_state){
 		.present = running,
@@ -219,11 +226,14 @@ static void vhost_get_state(const struct endpoint *ep, struct endpoint_state *st
 	tell_reason(v, state->reason, sizeof(state->reason));
 }
 
-/* A remark on what the client didn't want, for who wonders about throughput. */
-static const char *remark(uint64_t features)
+/* A remark on what the client didn't want, for who wonders about throughput; or on what it broke. */
+static const char *remark(const struct vhost *v)
 {
 	const uint64_t tso = 1ULL << VIRTIO_NET_F_GUEST_TSO4 | 1ULL << VIRTIO_NET_F_GUEST_TSO6;
+	uint64_t features = v->told.features;
 
+	if (v->told.is_broken)
+		return "the guest broke a ring, which is left alone until its driver starts anew";
 	if (!(features & 1ULL << VIRTIO_NET_F_GUEST_CSUM))
 		return "the client negotiated no checksum offload; frames are completed here";
 	if (!(features & tso))
@@ -254,7 +264,7 @@ static void vhost_describe(const struct endpoint *ep, char *buf, size_t len)
 		     v->told.n_connections, refused);
 	if (v->told.phase != VHOST_RUNNING || n < 0 || (size_t)n >= len)
 		return;
-	note = remark(f);
+	note = remark(v);
 	snprintf(buf + n, len - (size_t)n,
 		 " features=%#" PRIx64 " ring=%s mrg=%d rings_on=%u/%u mtu=%u%s%s", f,
 		 f >> VIRTIO_F_RING_PACKED & 1 ? "packed" : "split",

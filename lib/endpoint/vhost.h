@@ -5,18 +5,17 @@
  *   vhost.c         open, close, what main asks
  *   vhost_dev.c     what librte_vhost calls back: connections, devices, rings
  *   vhost_message.c what front ends say, and what they had better not
- *   vhost_io.c      rx and tx, the workers' part
+ *   vhost_io.c      rx and tx, the workers' part, on
+ *   vhost_ring.h    one ring
  *   vhost_memory.c  what if a front end takes its memory back
- *   vhost_pool.c    how many mbufs one burst of a guest may take
  *   vhost_socket.c  the socket's file, and the sockets of connections
  *   vhost_room.c    how many of those librte_vhost can watch
  *   vhost_wake.c    having it notice new ones at once
  *
  * Threads: main; workers; and librte_vhost's own (one for all sockets' events, one
  * that connects), whose callbacks wait for nobody but a worker in the middle of a
- * burst. A worker announces itself in its `struct vhost_use` and looks at `vid` then;
- * who takes the device away clears `vid` and waits for all uses to end. It can't
- * be a deadlock: librte_vhost holds no ring's lock when it takes a device away.
+ * burst: a ring is closed under its lock before librte_vhost changes anything of it, and opened again
+ * afterwards. It can't be a deadlock: workers take no lock of librte_vhost's.
  */
 #ifndef ENDPOINT_VHOST_H
 #define ENDPOINT_VHOST_H
@@ -25,24 +24,29 @@
 #include <sys/queue.h>
 #include <time.h>
 
-#include <rte_vhost.h>
-
 #include "endpoint/types.h"
+#include "endpoint/vhost_ring.h"
 
 /** Pairs of rings that a guest can have; librte_vhost's own limit. */
 #define VHOST_MAX_PAIRS 128
 #define VHOST_WORDS	(VHOST_MAX_PAIRS / 64)
 /** Listening sockets and connections, together, that librte_vhost can watch (vhost_room.c). */
 #define VHOST_ROOM 1016
-/** The longest frame taken from a guest: 64 KiB of IP behind an Ethernet header with tags. */
-#define VHOST_MAX_FRAME (65536 + 128)
+/** How long nothing is done for who made a worker wait. */
+#define VHOST_DEAF_MS 10000
 
-/** A place where one worker is, or isn't, inside librte_vhost with this device. */
+/** What one queue of ours has of its own; its worker's. */
 struct __rte_cache_aligned vhost_use {
-	uint32_t busy;
 	uint16_t next; /**< rx: of the pairs that this queue serves, the one to begin with */
 	uint64_t
 		refused; /**< tx: frames that this guest can't take; worker: w, any: ro (relaxed) */
+};
+
+/** Why workers have nothing to do with a device that runs, until it starts anew. */
+enum vhost_fault {
+	VHOST_SOUND,
+	VHOST_CUT, /**< its front end took memory away */
+	VHOST_DEAF, /**< its front end makes who calls it wait */
 };
 
 enum vhost_phase {
@@ -61,13 +65,8 @@ struct vhost_facts {
 	uint16_t mtu; /**< VIRTIO_NET_F_MTU; 0: none */
 	time_t since;
 	uint64_t n_connections; /**< so far */
-	bool cut; /**< VHOST_RUNNING: its memory was taken away */
-};
-
-/** What the front end told of a ring so far. */
-struct vhost_ring {
-	uint16_t size; /**< 0: not told, or none that could be used */
-	bool has_addr, has_base; /**< since then */
+	enum vhost_fault fault; /**< VHOST_RUNNING only */
+	bool is_broken; /**< VHOST_RUNNING: a ring was found so and is left alone */
 };
 
 struct vhost {
@@ -75,13 +74,17 @@ struct vhost {
 
 	/* callbacks: w, worker: ro; all atomic */
 	int vid; /**< -1: no device to send to or receive from */
-	uint32_t dev_caps; /**< ENDPOINT_CAP_…, valid while vid is */
-	uint64_t from_guest[VHOST_WORDS]; /**< pairs whose tx ring is enabled */
+	uint64_t from_guest[VHOST_WORDS]; /**< pairs whose tx ring is open */
 	uint64_t to_guest[VHOST_WORDS];
-	bool cut; /**< its front end took memory away; worker: sets, callbacks: clear */
-	uint64_t loud[VHOST_WORDS]; /**< pairs whose guest still kicks; worker: clears */
 
-	struct rte_mempool *budget_pool; /**< vhost_pool.h */
+	/* worker: sets, callbacks: clear; atomic */
+	enum vhost_fault fault;
+	bool is_broken;
+	uint64_t deaf_until; /**< ms of CLOCK_MONOTONIC */
+
+	/** What is announced for the guest next, an address; 0: nothing. Event thread: sets, worker: takes; atomic. */
+	uint64_t announced;
+
 	struct vhost_use *rx_uses; /**< [ep.n_rx_queues] */
 	struct vhost_use *tx_uses; /**< [ep.n_tx_queues] */
 
@@ -95,9 +98,14 @@ struct vhost {
 	uint64_t offered; /**< features; constant once registered */
 	struct vhost_facts told; /**< as of the last refresh */
 
-	/* the event thread's own: vhost_message.c */
-	struct vhost_ring rings[2 * VHOST_MAX_PAIRS];
-	bool is_packed;
+	/* callbacks; a worker looks at a ring whose bit above is set */
+	struct vhost_ring
+		*rings[2 * VHOST_MAX_PAIRS]; /**< each made when first needed; freed by main */
+	bool is_ready[2 * VHOST_MAX_PAIRS]; /**< librte_vhost says that all of it was told */
+	struct vhost_map memory;
+	uint16_t sizes[2 * VHOST_MAX_PAIRS]; /**< of rings, as told */
+	uint32_t n_descriptors; /**< their sum */
+	bool wants_ack; /**< vhost_message.c */
 
 	/* callbacks and main, under `lock`, held for a few instructions */
 	pthread_mutex_t lock;
@@ -117,6 +125,14 @@ static inline const struct vhost *vhost_of_const(const struct endpoint *ep)
 	return (const struct vhost *)ep;
 }
 
+static inline uint64_t vhost_now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
 /* ---- vhost_dev.c --------------------------------------------------------------- */
 
 /** Has librte_vhost serve v->path; 0, or -errno with @p err and nothing left behind. Main. */
@@ -125,12 +141,15 @@ int vhost_dev_register(struct vhost *v, const struct endpoint_conf *conf, struct
 /** Closes the connection and the socket; when it returns nobody calls back for @p v any more. */
 void vhost_dev_unregister(struct vhost *v);
 
-/** No ring, or not this one, is open until on_ring() says so. */
-void vhost_rings_off(struct vhost *v);
-void vhost_ring_off(struct vhost *v, uint16_t ring);
+/** What a guest with these features takes: ENDPOINT_CAP_…. */
+uint32_t vhost_caps_of(uint64_t features);
 
-/** May a worker be at @p ring? */
-bool vhost_ring_is_used(struct vhost *v, uint16_t ring);
+/** librte_vhost's threads: no worker is in a ring, or in this one, until vhost_rings_open(). */
+void vhost_rings_close(struct vhost *v);
+void vhost_ring_pause(struct vhost *v, uint32_t ring);
+
+/** Opens those that can be used. */
+void vhost_rings_open(struct vhost *v);
 
 /* ---- vhost_message.c: librte_vhost's threads ---------------------------------------- */
 
@@ -140,13 +159,27 @@ void vhost_message_begin(struct vhost *v);
 /** A message came, @p msg as librte_vhost has it. */
 enum rte_vhost_msg_result vhost_message_check(struct vhost *v, void *msg);
 
-/** Has the front end told all of @p ring that it takes to use it? */
-bool vhost_message_is_sound(const struct vhost *v, uint16_t ring);
+/** Device @p vid has what the message says. */
+void vhost_message_done(struct vhost *v, int vid, void *msg);
 
 /* ---- vhost_io.c: workers --------------------------------------------------------- */
 
 uint16_t vhost_rx(struct endpoint *ep, uint16_t queue, struct rte_mbuf **m, uint16_t n);
 uint16_t vhost_tx(struct endpoint *ep, uint16_t queue, struct rte_mbuf **m, uint16_t n);
+
+/* ---- vhost_call.c: main, and see there ----------------------------------------------- */
+
+/** Has somebody look after workers that call guests. 0 or -errno; again: no harm. */
+int vhost_call_guard(void);
+
+/** When no socket is left. */
+void vhost_call_leave(void);
+
+/**
+ * Is @p fd an eventfd? Others, a file of a file system that the front end serves for instance, may make
+ * who writes wait so that no signal helps. librte_vhost's threads.
+ */
+bool vhost_call_is_possible(int fd);
 
 /* ---- vhost_memory.c -------------------------------------------------------------- */
 
@@ -156,19 +189,6 @@ int vhost_memory_guard(void);
 /** Worker: did that happen to this thread since vhost_memory_begin()? */
 void vhost_memory_begin(void);
 bool vhost_memory_was_cut(void);
-
-/* ---- vhost_pool.c ---------------------------------------------------------------- */
-
-/**
- * A view of @p real that gives a thread no more mbufs than vhost_pool_allow() said. A
- * guest decides how long a descriptor is, and librte_vhost would fill the whole pool with
- * it: buffers that its neighbours need. One view a pool, shared. NULL with @p err. Main.
- */
-struct rte_mempool *vhost_pool_get(struct rte_mempool *real, struct err *err);
-void vhost_pool_put(struct rte_mempool *view);
-
-/** How many mbufs this thread may take from views from now on. */
-void vhost_pool_allow(uint32_t n);
 
 /* ---- vhost_socket.c -------------------------------------------------------------- */
 

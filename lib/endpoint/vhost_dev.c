@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <rte_pause.h>
+#include <rte_malloc.h>
 
 #include "base/log.h"
 #include "endpoint/vhost.h"
@@ -17,15 +17,14 @@
 #ifndef VIRTIO_NET_F_GSO
 #define VIRTIO_NET_F_GSO 6
 #endif
-#ifndef VIRTIO_F_RING_PACKED
-#define VIRTIO_F_RING_PACKED 34
-#endif
 
 #define BIT(n) (1ULL << (n))
 
 /* Fragmentation of UDP isn't done anywhere here; VIRTIO_NET_F_GSO would include it. */
 #define NEVER_OFFERED \
 	(BIT(VIRTIO_NET_F_HOST_UFO) | BIT(VIRTIO_NET_F_GUEST_UFO) | BIT(VIRTIO_NET_F_GSO))
+/* Of the protocol; DPDK after 24.11 has it. Memory comes in one table, which vhost_message.c sees. */
+#define MEMORY_IN_SLOTS BIT(15)
 #define OFFLOADS                                                                                   \
 	(BIT(VIRTIO_NET_F_CSUM) | BIT(VIRTIO_NET_F_GUEST_CSUM) | BIT(VIRTIO_NET_F_HOST_TSO4) |     \
 	 BIT(VIRTIO_NET_F_HOST_TSO6) | BIT(VIRTIO_NET_F_HOST_ECN) | BIT(VIRTIO_NET_F_GUEST_TSO4) | \
@@ -63,43 +62,70 @@ static void tell(struct vhost *v, enum vhost_phase phase)
 	endpoint_hint_slow(&v->ep);
 }
 
-/* ---- workers ------------------------------------------------------------------------ */
+/* ---- rings ------------------------------------------------------------------------------ */
 
-static void wait_for(const struct vhost_use *u, uint16_t n)
+static void set_bit(uint64_t *words, uint16_t bit, bool on)
 {
-	for (uint16_t i = 0; i < n; i++) {
-		for (unsigned int spins = 0; __atomic_load_n(&u[i].busy, __ATOMIC_SEQ_CST) != 0;
-		     spins++) {
-			if (spins < 1000)
-				rte_pause();
-			else
-				usleep(10); /* it was interrupted in its burst */
-		}
-	}
+	uint64_t mask = 1ULL << bit % 64;
+
+	if (on)
+		__atomic_fetch_or(&words[bit / 64], mask, __ATOMIC_RELEASE);
+	else
+		__atomic_fetch_and(&words[bit / 64], ~mask, __ATOMIC_RELAXED);
 }
 
-/* Nobody is inside librte_vhost with the device when it returns, and nobody enters. */
+/* Odd rings are those that the guest sends on. */
+static uint64_t *words_of(struct vhost *v, uint32_t ring)
+{
+	return ring % 2 != 0 ? v->from_guest : v->to_guest;
+}
+
+static void close_ring(struct vhost *v, uint32_t ring, bool tell)
+{
+	set_bit(words_of(v, ring), (uint16_t)(ring / 2), false);
+	if (v->rings[ring] != NULL)
+		vhost_ring_close(v->rings[ring], tell);
+}
+
+static void open_ring(struct vhost *v, uint32_t ring)
+{
+	if (v->rings[ring] == NULL)
+		v->rings[ring] = rte_zmalloc("vhost", sizeof(*v->rings[ring]), RTE_CACHE_LINE_SIZE);
+	if (v->rings[ring] != NULL &&
+	    vhost_ring_open(v->rings[ring], v->vid, (uint16_t)ring, &v->memory))
+		set_bit(words_of(v, ring), (uint16_t)(ring / 2), true);
+}
+
+static bool is_on(struct vhost *v, uint32_t ring)
+{
+	return words_of(v, ring)[ring / 2 / 64] >> ring / 2 % 64 & 1;
+}
+
+void vhost_ring_pause(struct vhost *v, uint32_t ring)
+{
+	if (ring < RTE_DIM(v->rings))
+		close_ring(v, ring, true);
+}
+
+void vhost_rings_close(struct vhost *v)
+{
+	for (uint32_t i = 0; i < RTE_DIM(v->rings); i++)
+		close_ring(v, i, true);
+}
+
+void vhost_rings_open(struct vhost *v)
+{
+	for (uint32_t i = 0; v->vid >= 0 && i < RTE_DIM(v->rings); i++)
+		if (v->is_ready[i] && !is_on(v, i))
+			open_ring(v, i);
+}
+
+/* Nobody is in a ring when it returns, and nobody enters. The device may be gone already. */
 static void withdraw(struct vhost *v)
 {
-	__atomic_store_n(&v->vid, -1, __ATOMIC_SEQ_CST);
-	wait_for(v->rx_uses, v->ep.n_rx_queues);
-	wait_for(v->tx_uses, v->ep.n_tx_queues);
-}
-
-static uint32_t caps_of(uint64_t features)
-{
-	/* A frame is copied, from as many pieces as it has. */
-	uint32_t caps = ENDPOINT_CAP_MULTI_SEGS | ENDPOINT_CAP_SHARED;
-
-	if (!(features & BIT(VIRTIO_NET_F_GUEST_CSUM)))
-		return caps;
-	/* vhost_io.c keeps librte_vhost from writing pseudo headers of its own. */
-	caps |= ENDPOINT_CAP_CSUM | ENDPOINT_CAP_IP_OPTS;
-	if (features & BIT(VIRTIO_NET_F_GUEST_TSO4))
-		caps |= ENDPOINT_CAP_TSO4;
-	if (features & BIT(VIRTIO_NET_F_GUEST_TSO6))
-		caps |= ENDPOINT_CAP_TSO6;
-	return caps;
+	__atomic_store_n(&v->vid, -1, __ATOMIC_RELAXED);
+	for (uint32_t i = 0; i < RTE_DIM(v->rings); i++)
+		close_ring(v, i, false);
 }
 
 /* ---- connections ---------------------------------------------------------------------- */
@@ -111,16 +137,19 @@ static enum rte_vhost_msg_result before_message(int vid, void *msg)
 	return v != NULL ? vhost_message_check(v, msg) : RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }
 
-static const struct rte_vhost_user_extern_ops message_ops = {.pre_msg_handle = before_message};
-
-void vhost_rings_off(struct vhost *v)
+static enum rte_vhost_msg_result after_message(int vid, void *msg)
 {
-	for (int i = 0; i < VHOST_WORDS; i++) {
-		__atomic_store_n(&v->from_guest[i], 0, __ATOMIC_RELAXED);
-		__atomic_store_n(&v->to_guest[i], 0, __ATOMIC_RELAXED);
-		__atomic_store_n(&v->loud[i], 0, __ATOMIC_RELAXED);
-	}
+	struct vhost *v = find_vid(vid);
+
+	if (v != NULL)
+		vhost_message_done(v, vid, msg);
+	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }
+
+static const struct rte_vhost_user_extern_ops message_ops = {
+	.pre_msg_handle = before_message,
+	.post_msg_handle = after_message,
+};
 
 /* No callback for @vid finds @v any more, no worker uses its device. */
 static void drop_vid(struct vhost *v, int vid)
@@ -177,7 +206,6 @@ static int on_connect(int vid)
 	v->facts.refused = 0;
 	v->facts.n_connections++;
 	pthread_mutex_unlock(&v->lock);
-	vhost_rings_off(v);
 	vhost_message_begin(v);
 	__atomic_store_n(&by_vid[vid], v, __ATOMIC_RELEASE);
 	rte_vhost_extern_callback_register(vid, &message_ops, NULL);
@@ -197,28 +225,50 @@ static void on_disconnect(int vid)
 	tell(v, VHOST_GONE);
 }
 
-/* ---- devices and rings ------------------------------------------------------------------ */
+/* ---- devices ------------------------------------------------------------------------------ */
+
+uint32_t vhost_caps_of(uint64_t features)
+{
+	/* A frame is copied, from as many pieces as it has. */
+	uint32_t caps = ENDPOINT_CAP_MULTI_SEGS | ENDPOINT_CAP_SHARED;
+
+	if (!(features & BIT(VIRTIO_NET_F_GUEST_CSUM)))
+		return caps;
+	caps |= ENDPOINT_CAP_CSUM | ENDPOINT_CAP_CSUM_ANY | ENDPOINT_CAP_IP_OPTS;
+	if (features & BIT(VIRTIO_NET_F_GUEST_TSO4))
+		caps |= ENDPOINT_CAP_TSO4;
+	if (features & BIT(VIRTIO_NET_F_GUEST_TSO6))
+		caps |= ENDPOINT_CAP_TSO6;
+	return caps;
+}
+
+/* Whoever let a worker wait is not worked for at once again: he would do nothing else. */
+static enum vhost_fault still_at_fault(const struct vhost *v)
+{
+	uint64_t until = __atomic_load_n(&v->deaf_until, __ATOMIC_RELAXED);
+
+	return until > vhost_now_ms() ? VHOST_DEAF : VHOST_SOUND;
+}
 
 static int on_device(int vid)
 {
 	struct vhost *v = find_vid(vid);
 	uint64_t features = 0;
 	uint16_t mtu = 0;
-	uint32_t caps;
 
 	if (v == NULL || rte_vhost_get_negotiated_features(vid, &features) != 0)
 		return -1;
 	if (rte_vhost_get_mtu(vid, &mtu) != 0)
 		mtu = 0;
-	caps = caps_of(features);
 	pthread_mutex_lock(&v->lock);
 	v->facts.features = features;
 	v->facts.mtu = mtu;
 	pthread_mutex_unlock(&v->lock);
-	__atomic_store_n(&v->dev_caps, caps, __ATOMIC_RELAXED);
-	__atomic_store_n(&v->ep.caps, caps, __ATOMIC_RELAXED);
-	__atomic_store_n(&v->cut, false, __ATOMIC_RELAXED);
-	__atomic_store_n(&v->vid, vid, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&v->ep.caps, vhost_caps_of(features), __ATOMIC_RELAXED);
+	__atomic_store_n(&v->fault, still_at_fault(v), __ATOMIC_RELAXED);
+	__atomic_store_n(&v->is_broken, false, __ATOMIC_RELAXED);
+	__atomic_store_n(&v->vid, vid, __ATOMIC_RELAXED);
+	vhost_rings_open(v);
 	tell(v, VHOST_RUNNING);
 	return 0;
 }
@@ -229,52 +279,24 @@ static void on_device_gone(int vid)
 
 	if (v == NULL)
 		return;
+	/* librte_vhost tells the front end how far its rings came. */
+	vhost_rings_close(v);
 	withdraw(v);
 	tell(v, VHOST_CONNECTED);
 }
 
-static void set_bit(uint64_t *words, uint16_t bit, bool on)
-{
-	uint64_t mask = 1ULL << bit % 64;
-
-	if (on)
-		__atomic_fetch_or(&words[bit / 64], mask, __ATOMIC_RELAXED);
-	else
-		__atomic_fetch_and(&words[bit / 64], ~mask, __ATOMIC_RELAXED);
-}
-
-/* Odd rings are those that the guest sends on. */
-static uint64_t *words_of(struct vhost *v, uint16_t ring)
-{
-	return ring % 2 != 0 ? v->from_guest : v->to_guest;
-}
-
-bool vhost_ring_is_used(struct vhost *v, uint16_t ring)
-{
-	const uint64_t *words = words_of(v, ring);
-
-	return __atomic_load_n(&v->vid, __ATOMIC_RELAXED) >= 0 &&
-	       __atomic_load_n(&words[ring / 2 / 64], __ATOMIC_RELAXED) >> ring / 2 % 64 & 1;
-}
-
-void vhost_ring_off(struct vhost *v, uint16_t ring)
-{
-	set_bit(words_of(v, ring), ring / 2, false);
-}
-
-/* Called with the locks of all rings held: stores, and no more. */
+/* Called with librte_vhost's locks of all rings held, which none of ours is for. */
 static int on_ring(int vid, uint16_t ring, int enable)
 {
 	struct vhost *v = find_vid(vid);
-	uint16_t pair = ring / 2;
 
-	if (v == NULL || pair >= VHOST_MAX_PAIRS)
+	if (v == NULL || ring >= RTE_DIM(v->rings))
 		return 0;
-	if (!vhost_message_is_sound(v, ring))
-		enable = 0;
-	if (enable)
-		set_bit(v->loud, pair, true);
-	set_bit(words_of(v, ring), pair, enable != 0);
+	v->is_ready[ring] = enable != 0;
+	if (!enable)
+		close_ring(v, ring, true);
+	else if (v->vid >= 0)
+		open_ring(v, ring);
 	return 0;
 }
 
@@ -356,8 +378,12 @@ static int start(struct vhost *v, const struct endpoint_conf *conf, uid_t uid, g
 static int set_up(struct vhost *v, const struct endpoint_conf *conf, uid_t uid, gid_t gid,
 		  struct err *err)
 {
+	uint64_t protocol = 0;
+
 	v->registered = true;
-	if (rte_vhost_driver_disable_features(v->path, unwanted(conf)) != 0 ||
+	if (rte_vhost_driver_get_protocol_features(v->path, &protocol) != 0 ||
+	    rte_vhost_driver_set_protocol_features(v->path, protocol & ~MEMORY_IN_SLOTS) != 0 ||
+	    rte_vhost_driver_disable_features(v->path, unwanted(conf)) != 0 ||
 	    rte_vhost_driver_get_features(v->path, &v->offered) != 0 ||
 	    rte_vhost_driver_callback_register(v->path, &device_ops) != 0)
 		return err_set(err, EIO, "vhost %s: librte_vhost refuses to be set up", v->path);
@@ -378,6 +404,9 @@ int vhost_dev_register(struct vhost *v, const struct endpoint_conf *conf, struct
 
 	if (ret != 0)
 		return err_set(err, -ret, "vhost %s: no handler for SIGBUS", v->path);
+	ret = vhost_call_guard();
+	if (ret != 0)
+		return err_set(err, -ret, "vhost %s: no guard for calls of guests", v->path);
 	quieten();
 	/* It would let two sockets have one path. */
 	if (find_path(v->path) != NULL)
@@ -419,10 +448,12 @@ void vhost_dev_unregister(struct vhost *v)
 	is_last = LIST_EMPTY(&list);
 	pthread_mutex_unlock(&list_lock);
 	/* What it was told to forget it forgets when it looks next. */
-	if (is_last)
+	if (is_last) {
 		vhost_wake_close();
-	else if (!v->client)
+		vhost_call_leave();
+	} else if (!v->client) {
 		vhost_wake();
+	}
 	/* It told nothing of the connection's end. */
 	if (v->conn_vid >= 0)
 		drop_vid(v, v->conn_vid);

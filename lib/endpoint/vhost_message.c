@@ -1,36 +1,46 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What a front end says, before librte_vhost (22.11: lib/vhost/vhost_user.c) acts on it: it takes
- * the order and the numbers of some messages on trust, and then works on tables that it has not, or
- * outside of them. A message is refused by making it one that it refuses itself, because only then are
- * the descriptors that came with it closed. Its event thread, with all rings' locks held.
+ * What a front end says, before librte_vhost (22.11: lib/vhost/vhost_user.c) acts on it, and when it has. Workers are kept
+ * out of what a message changes meanwhile. A message is refused by making it one that
+ * librte_vhost refuses itself, because only then are the descriptors that came with it closed. Its event thread.
  */
 #include <string.h>
 
 #include "endpoint/vhost.h"
 
-#ifndef VIRTIO_F_RING_PACKED
-#define VIRTIO_F_RING_PACKED 34
-#endif
+/*
+ * librte_vhost keeps 32 to 48 bytes for each descriptor of a ring, in memory that all share. So many have 128 pairs of
+ * rings of 1,024, which is more than QEMU makes; or 4 of the longest that there are.
+ */
+#define MAX_DESCRIPTORS (256 * 1024)
+#define MAX_RING_SIZE	32768
+/* Of the 128 TiB that a process can map, a guest may have a few. */
+#define MAX_MEMORY (4ULL << 40)
 
-#define MAX_RING_SIZE 32768
-#define BASE_INDEX    0x7fff /* SET_VRING_BASE of a packed ring; the bit above wraps */
-#define BASE_START    0x8000
+#define NEED_REPLY 8 /* flags of a message */
+#define IS_REPLY   4
 
 /* Numbers of the protocol. */
 enum {
 	SET_FEATURES = 2,
 	RESET_OWNER = 4,
+	SET_MEM_TABLE = 5,
 	SET_LOG_BASE = 6,
 	SET_VRING_NUM = 8,
 	SET_VRING_ADDR = 9,
 	SET_VRING_BASE = 10,
 	GET_VRING_BASE = 11,
+	SET_VRING_KICK = 12,
+	SET_VRING_CALL = 13,
+	SET_VRING_ENABLE = 18,
+	SEND_RARP = 19,
 	POSTCOPY_ADVISE = 28,
 	POSTCOPY_LISTEN = 29,
 	POSTCOPY_END = 30,
 	GET_INFLIGHT_FD = 31,
 	SET_INFLIGHT_FD = 32,
+	ADD_MEM_REG = 37,
+	REM_MEM_REG = 38,
 };
 
 struct message {
@@ -40,94 +50,100 @@ struct message {
 		struct {
 			uint32_t ring, n;
 		} state;
-		uint32_t ring; /* of SET_VRING_ADDR */
+		uint32_t ring; /* of SET_VRING_ADDR; of SET_VRING_KICK and CALL the lowest byte */
 		struct {
 			uint64_t size, offset;
 		} log;
+		struct {
+			uint32_t n, padding;
+			struct {
+				uint64_t guest, size, user, offset;
+			} regions[VHOST_MAX_REGIONS];
+		} memory;
 	};
 } __attribute__((packed));
 
 void vhost_message_begin(struct vhost *v)
 {
-	memset(v->rings, 0, sizeof(v->rings));
-	v->is_packed = false;
+	memset(v->is_ready, 0, sizeof(v->is_ready));
+	memset(v->sizes, 0, sizeof(v->sizes));
+	v->n_descriptors = 0;
+	v->memory.n = 0;
+	v->wants_ack = false;
+	__atomic_store_n(&v->announced, 0, __ATOMIC_RELAXED);
 }
 
-bool vhost_message_is_sound(const struct vhost *v, uint16_t ring)
-{
-	const struct vhost_ring *r = &v->rings[ring];
-
-	return r->size != 0 && r->has_addr && (!v->is_packed || r->has_base);
-}
-
-/* Tables are made for one kind of ring and one size, and all else is looked at with them. */
 static void on_features(struct vhost *v, const struct message *m)
 {
-	bool packed = m->u64 >> VIRTIO_F_RING_PACKED & 1;
-
+	vhost_rings_close(v);
 	/* librte_vhost sends the client away without telling us why. */
 	pthread_mutex_lock(&v->lock);
 	v->facts.refused = m->u64 & ~v->offered;
 	pthread_mutex_unlock(&v->lock);
-	if (packed == v->is_packed || (m->u64 & ~v->offered) != 0 ||
-	    __atomic_load_n(&v->vid, __ATOMIC_RELAXED) >= 0)
-		return; /* it refuses that of a running device */
-	memset(v->rings, 0, sizeof(v->rings));
-	v->is_packed = packed;
-	vhost_rings_off(v);
 }
 
-/* It is not to be used before it was told anew. No worker is there, or the device goes. */
-static void forget_ring(struct vhost *v, uint32_t ring)
+static void on_memory(struct vhost *v, struct message *m)
 {
-	v->rings[ring] = (struct vhost_ring){0};
-	vhost_ring_off(v, (uint16_t)ring);
+	uint64_t sum = 0;
+
+	vhost_rings_close(v);
+	for (uint32_t i = 0; i < m->memory.n && i < VHOST_MAX_REGIONS; i++) {
+		uint64_t size = m->memory.regions[i].size, offset = m->memory.regions[i].offset;
+
+		sum += RTE_MIN(size, MAX_MEMORY) + RTE_MIN(offset, MAX_MEMORY);
+	}
+	if (sum >= MAX_MEMORY)
+		m->memory.n = UINT32_MAX;
 }
 
 static void on_size(struct vhost *v, struct message *m)
 {
-	struct vhost_ring *r = &v->rings[m->state.ring];
+	uint16_t *size = &v->sizes[m->state.ring];
 	uint32_t n = m->state.n;
 
-	if (vhost_ring_is_used(v, (uint16_t)m->state.ring)) {
+	vhost_ring_pause(v, m->state.ring);
+	if (n > MAX_RING_SIZE || v->n_descriptors - *size + n > MAX_DESCRIPTORS) {
 		m->state.n = UINT32_MAX;
 		return;
 	}
-	forget_ring(v, m->state.ring);
-	if (n <= MAX_RING_SIZE && (v->is_packed || (n & (n - 1)) == 0))
-		r->size = (uint16_t)n;
-	else
-		m->state.n = UINT32_MAX;
+	v->n_descriptors += n - *size;
+	*size = (uint16_t)n;
 }
 
-static void on_base(struct vhost *v, struct message *m)
+/*
+ * After an error librte_vhost has what is left of the old state and of the new; it closes such a connection, but for a front
+ * end that wants to be told. So that is left to us, where all went well.
+ */
+static void take_wish(struct vhost *v, struct message *m)
 {
-	struct vhost_ring *r = &v->rings[m->state.ring];
-
-	if (!v->is_packed)
-		return;
-	/* It takes any number and can't be made to refuse: one that does no harm. */
-	if ((m->state.n & BASE_INDEX) >= r->size || vhost_ring_is_used(v, (uint16_t)m->state.ring))
-		m->state.n = BASE_START;
-	r->has_base = r->size != 0;
+	v->wants_ack = m->flags & NEED_REPLY;
+	m->flags &= ~(uint32_t)NEED_REPLY;
 }
 
 enum rte_vhost_msg_result vhost_message_check(struct vhost *v, void *msg)
 {
 	struct message *m = msg;
 
-	if (m->request >= SET_VRING_NUM && m->request <= GET_VRING_BASE &&
+	take_wish(v, m);
+	if (((m->request >= SET_VRING_NUM && m->request <= GET_VRING_BASE) ||
+	     m->request == SET_VRING_ENABLE) &&
 	    m->ring >= RTE_DIM(v->rings))
 		return RTE_VHOST_MSG_RESULT_ERR;
 	switch (m->request) {
 	case SET_FEATURES:
-		if (m->size == sizeof(m->u64))
-			on_features(v, m);
+		on_features(v, m);
 		break;
 	case RESET_OWNER:
-		vhost_message_begin(v);
+		/*
+		 * Nobody needs it any more, and the protocol recommends to ignore it; librte_vhost would
+		 * forget memory that it has for the rings.
+		 */
+		return RTE_VHOST_MSG_RESULT_OK;
+	case SET_MEM_TABLE:
+		on_memory(v, m);
 		break;
 	case SET_LOG_BASE:
+		vhost_rings_close(v);
 		/* It maps from the offset on, and adds it once more. */
 		if (m->log.offset != 0)
 			m->size = 0;
@@ -135,14 +151,17 @@ enum rte_vhost_msg_result vhost_message_check(struct vhost *v, void *msg)
 	case SET_VRING_NUM:
 		on_size(v, m);
 		break;
-	case SET_VRING_BASE:
-		on_base(v, m);
-		break;
 	case SET_VRING_ADDR:
-		v->rings[m->ring].has_addr = v->rings[m->ring].size != 0;
+	case SET_VRING_BASE:
+	case SET_VRING_ENABLE:
+		vhost_ring_pause(v, m->ring);
 		break;
-	case GET_VRING_BASE:
-		forget_ring(v, m->state.ring);
+	case SET_VRING_KICK:
+	case SET_VRING_CALL:
+		vhost_ring_pause(v, m->ring & UINT8_MAX);
+		break;
+	case SEND_RARP:
+		__atomic_store_n(&v->announced, m->u64, __ATOMIC_RELAXED);
 		break;
 	case GET_INFLIGHT_FD:
 	case SET_INFLIGHT_FD:
@@ -156,7 +175,22 @@ enum rte_vhost_msg_result vhost_message_check(struct vhost *v, void *msg)
 	case POSTCOPY_LISTEN:
 	case POSTCOPY_END:
 		/* Isn't offered either: workers would wait for pages, for as long as he likes. */
+	case ADD_MEM_REG:
+	case REM_MEM_REG:
+		/* Nor is memory in slots, which library versions behind 24.11 know. */
 		return RTE_VHOST_MSG_RESULT_ERR;
 	}
 	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+}
+
+void vhost_message_done(struct vhost *v, int vid, void *msg)
+{
+	struct message *m = msg;
+
+	if (m->request == SET_MEM_TABLE)
+		vhost_map_read(&v->memory, vid);
+	vhost_rings_open(v);
+	/* What has an answer of its own has no other. */
+	if (v->wants_ack && !(m->flags & IS_REPLY))
+		m->flags |= NEED_REPLY;
 }

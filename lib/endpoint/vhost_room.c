@@ -6,7 +6,6 @@
  * no before it does. Main and librte_vhost's threads.
  */
 #include <errno.h>
-#include <time.h>
 
 #include "endpoint/vhost.h"
 
@@ -23,17 +22,9 @@ static unsigned int n_resting[2];
 static uint64_t period;
 static struct vhost *whose[RTE_MAX_VHOST_DEVICE]; /* connections, by vid */
 
-static uint64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
 static unsigned int count_resting(void)
 {
-	uint64_t now = now_ms() / REST_MS;
+	uint64_t now = vhost_now_ms() / REST_MS;
 
 	if (now != period) {
 		n_resting[1] = now == period + 1 ? n_resting[0] : 0;

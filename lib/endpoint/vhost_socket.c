@@ -14,7 +14,7 @@
 #include "endpoint/vhost.h"
 
 /** What a front end may take between two halves of a message, and to take an answer. */
-#define PATIENCE_US 200000
+#define PATIENCE_US 20000
 
 /* ---- the file --------------------------------------------------------------------- */
 

@@ -17,7 +17,7 @@
 #include "dp/offload.h"
 #include "endpoint/vnet_hdr.h"
 #include "endpoint/vnet_mbuf.h"
-#include "frame.h"
+#include "fuzz.h"
 #include "ipvlan.h"
 #include "net/pkt.h"
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "frame.h"
+#include "fuzz.h"
 
 static int play(const char *path)
 {

@@ -35,6 +35,7 @@ void front_init(struct front *f, unsigned int n_pairs, size_t slot_len)
 	f->n_pairs = n_pairs;
 	f->slot_len = slot_len;
 	f->rx_len = 2048;
+	f->size = FRONT_RING;
 	f->mem_len = slots_at + 2 * n_pairs * slot_len * FRONT_RING;
 	f->memfd = memfd_create("front", MFD_CLOEXEC);
 	if (f->memfd < 0 || ftruncate(f->memfd, (off_t)f->mem_len) != 0)
@@ -121,33 +122,52 @@ int front_bytes(struct front *f, const void *b, size_t n)
 	return send(f->fd, b, n, MSG_NOSIGNAL) == (ssize_t)n ? 0 : -errno;
 }
 
-int front_message(struct front *f, uint32_t request, const void *payload, uint32_t size, int fd)
+/* Dies at its time: what was sent is sent, and the rest isn't. */
+static bool lives(struct front *f, const struct iovec *iov)
 {
-	struct header h = {request, 1, size};
+	if (f->life == 0 || --f->life > 0)
+		return true;
+	if (f->dies_early)
+		send(f->fd, iov->iov_base, iov->iov_len / 2, MSG_NOSIGNAL);
+	front_disconnect(f);
+	return false;
+}
+
+int front_message_fds(struct front *f, uint32_t request, const void *payload, uint32_t size,
+		      const int *fds, unsigned int n)
+{
+	struct header h = {request, 1 | f->flags, size};
 	struct iovec iov[2] = {{&h, sizeof(h)}, {(void *)(uintptr_t)payload, size}};
 	union {
-		char buf[CMSG_SPACE(sizeof(int))];
+		char buf[CMSG_SPACE(8 * sizeof(int))];
 		struct cmsghdr align;
 	} control = {0};
 	struct msghdr m = {.msg_iov = iov, .msg_iovlen = size > 0 ? 2 : 1};
 
 	if (request < 64 && f->omit >> request & 1)
 		return 0;
-	if (fd >= 0) {
+	if (!lives(f, iov))
+		return -EPIPE;
+	if (n > 0) {
 		struct cmsghdr *c;
 
 		m.msg_control = control.buf;
-		m.msg_controllen = sizeof(control.buf);
+		m.msg_controllen = CMSG_SPACE(n * sizeof(int));
 		c = CMSG_FIRSTHDR(&m);
 		c->cmsg_level = SOL_SOCKET;
 		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(c), &fd, sizeof(int));
+		c->cmsg_len = CMSG_LEN(n * sizeof(int));
+		memcpy(CMSG_DATA(c), fds, n * sizeof(int));
 	}
 	return sendmsg(f->fd, &m, MSG_NOSIGNAL) == (ssize_t)(sizeof(h) + size) ? 0 : -errno;
 }
 
-static bool read_answer(struct front *f, uint64_t *answer)
+int front_message(struct front *f, uint32_t request, const void *payload, uint32_t size, int fd)
+{
+	return front_message_fds(f, request, payload, size, &fd, fd >= 0);
+}
+
+bool front_answer(struct front *f, uint64_t *answer)
 {
 	struct {
 		struct header h;
@@ -165,7 +185,7 @@ static bool read_answer(struct front *f, uint64_t *answer)
 
 bool front_ask(struct front *f, uint32_t request, uint64_t *answer)
 {
-	return front_message(f, request, NULL, 0, -1) == 0 && read_answer(f, answer);
+	return front_message(f, request, NULL, 0, -1) == 0 && front_answer(f, answer);
 }
 
 static bool put_number(struct front *f, uint32_t request, uint64_t n, int fd)
@@ -182,14 +202,27 @@ static bool put_state(struct front *f, uint32_t request, uint32_t ring, uint32_t
 
 /* ---- starting and stopping ----------------------------------------------------------- */
 
-static bool share_memory(struct front *f)
+int front_share(struct front *f, const struct front_region *r, unsigned int n)
 {
 	struct {
 		uint32_t n, padding;
-		uint64_t guest, size, user, offset;
-	} table = {1, 0, 0, f->mem_len, (uintptr_t)f->mem, 0};
+		struct front_region r[8];
+	} table = {n, 0, {{0}}};
+	int fds[8];
 
-	return front_message(f, FRONT_SET_MEM_TABLE, &table, sizeof(table), f->memfd) == 0;
+	for (unsigned int i = 0; i < n; i++) {
+		table.r[i] = r[i];
+		fds[i] = f->memfd;
+	}
+	return front_message_fds(f, FRONT_SET_MEM_TABLE, &table,
+				 (uint32_t)(8 + n * sizeof(table.r[0])), fds, n);
+}
+
+static bool share_memory(struct front *f)
+{
+	const struct front_region all = {0, f->mem_len, (uintptr_t)f->mem, 0};
+
+	return front_share(f, &all, 1) == 0;
 }
 
 static uint64_t where(const struct front *f, const void *p)
@@ -212,26 +245,48 @@ static void post(struct front *f, struct front_ring *r, uint16_t i)
 	}
 	r->desc[i] = (struct vring_desc){where(f, r->slots + i * f->slot_len), f->rx_len,
 					 VRING_DESC_F_WRITE, 0};
-	r->avail->ring[r->avail->idx % FRONT_RING] = i;
+	r->avail->ring[r->avail->idx % r->size] = i;
 	__atomic_store_n(&r->avail->idx, (uint16_t)(r->avail->idx + 1), __ATOMIC_RELEASE);
 }
 
-/* Of what is written into a ring is told in the log as of any other page. */
-static bool tell_addresses(struct front *f, unsigned int i, bool logged)
+static int put_addresses(struct front *f, unsigned int i, uint64_t desc, uint64_t avail,
+			 uint64_t used, uint32_t flags, uint64_t log)
 {
-	const struct front_ring *r = &f->rings[i];
-	const void *written = is_packed(f) ? (const void *)r->packed : (const void *)r->used;
 	struct {
 		uint32_t ring, flags;
 		uint64_t desc, used, avail, log;
-	} addr = {i,
-		  logged ? 1 << VHOST_VRING_F_LOG : 0,
-		  (uintptr_t)r->desc,
-		  (uintptr_t)r->used,
-		  (uintptr_t)r->avail,
-		  where(f, written)};
+	} addr = {i, flags, desc, used, avail, log};
 
-	return front_message(f, FRONT_SET_VRING_ADDR, &addr, sizeof(addr), -1) == 0;
+	return front_message(f, FRONT_SET_VRING_ADDR, &addr, sizeof(addr), -1);
+}
+
+/* The log's address is that of the part "used" even of a packed ring, which has what is written elsewhere: so does QEMU. */
+static bool tell_addresses(struct front *f, unsigned int i, bool logged)
+{
+	const struct front_ring *r = &f->rings[i];
+
+	return put_addresses(f, i, (uintptr_t)r->desc, (uintptr_t)r->avail, (uintptr_t)r->used,
+			     logged ? 1 << VHOST_VRING_F_LOG : 0, where(f, r->used)) == 0;
+}
+
+int front_place(struct front *f, unsigned int ring, uint64_t desc, uint64_t avail, uint64_t used)
+{
+	bool told = put_state(f, FRONT_SET_VRING_NUM, ring, f->size) &&
+		    put_addresses(f, ring, desc, avail, used, 0, 0) == 0 &&
+		    put_number(f, FRONT_SET_VRING_KICK, ring, f->rings[ring].kick) &&
+		    put_number(f, FRONT_SET_VRING_CALL, ring, f->rings[ring].call);
+
+	return told ? 0 : -EPIPE;
+}
+
+static bool tell_ring(struct front *f, unsigned int i, uint16_t base)
+{
+	const struct front_ring *r = &f->rings[i];
+
+	return put_state(f, FRONT_SET_VRING_NUM, i, r->size) &&
+	       put_state(f, FRONT_SET_VRING_BASE, i, base) && tell_addresses(f, i, false) &&
+	       put_number(f, FRONT_SET_VRING_KICK, i, r->kick) &&
+	       put_number(f, FRONT_SET_VRING_CALL, i, r->call);
 }
 
 static bool start_ring(struct front *f, unsigned int i)
@@ -239,16 +294,22 @@ static bool start_ring(struct front *f, unsigned int i)
 	struct front_ring *r = &f->rings[i];
 
 	memset(r->desc, 0, RING_BYTES);
+	r->size = f->size;
 	r->seen = 0;
 	r->filled = 0;
 	r->done = 0;
 	packed_reset(r);
-	for (uint16_t d = 0; i % 2 == 0 && d < FRONT_RING; d++)
+	for (uint16_t d = 0; i % 2 == 0 && d < r->size; d++)
 		post(f, r, d);
-	return put_state(f, FRONT_SET_VRING_NUM, i, FRONT_RING) &&
-	       put_state(f, FRONT_SET_VRING_BASE, i, is_packed(f) ? PACKED_BASE : 0) &&
-	       tell_addresses(f, i, false) && put_number(f, FRONT_SET_VRING_KICK, i, r->kick) &&
-	       put_number(f, FRONT_SET_VRING_CALL, i, r->call);
+	return tell_ring(f, i, is_packed(f) ? PACKED_BASE : 0);
+}
+
+static bool enable_all(struct front *f)
+{
+	for (unsigned int i = 0; i < 2 * f->n_pairs; i++)
+		if (!front_enable(f, i, true))
+			return false;
+	return true;
 }
 
 bool front_enable(struct front *f, unsigned int ring, bool on)
@@ -271,7 +332,7 @@ bool front_start(struct front *f, uint64_t wanted)
 {
 	uint64_t protocol;
 
-	f->features = wanted | FRONT_V1 | FRONT_PROTOCOL;
+	f->features = wanted | (f->is_legacy ? 0 : FRONT_V1) | FRONT_PROTOCOL;
 	if (!front_ask(f, FRONT_GET_FEATURES, &f->offered) ||
 	    !front_ask(f, FRONT_GET_PROTOCOL_FEATURES, &protocol) ||
 	    !put_number(f, FRONT_SET_PROTOCOL_FEATURES, protocol & (1 | f->protocol), -1) ||
@@ -283,10 +344,7 @@ bool front_start(struct front *f, uint64_t wanted)
 	for (unsigned int i = 0; i < 2 * f->n_pairs; i++)
 		if (!start_ring(f, i))
 			return false;
-	for (unsigned int i = 0; i < 2 * f->n_pairs; i++)
-		if (!front_enable(f, i, true))
-			return false;
-	return true;
+	return enable_all(f);
 }
 
 bool front_log(struct front *f, int memfd, size_t len)
@@ -313,9 +371,33 @@ bool front_stop(struct front *f)
 	uint64_t base;
 
 	for (unsigned int i = 0; i < 2 * f->n_pairs; i++)
-		if (!put_state(f, FRONT_GET_VRING_BASE, i, 0) || !read_answer(f, &base))
+		if (!put_state(f, FRONT_GET_VRING_BASE, i, 0) || !front_answer(f, &base))
 			return false;
 	return true;
+}
+
+bool front_pause(struct front *f)
+{
+	struct {
+		struct header h;
+		uint32_t ring, base;
+	} __attribute__((packed)) reply;
+
+	for (unsigned int i = 0; i < 2 * f->n_pairs; i++) {
+		if (!put_state(f, FRONT_GET_VRING_BASE, i, 0) ||
+		    recv(f->fd, &reply, sizeof(reply), MSG_WAITALL) != (ssize_t)sizeof(reply))
+			return false;
+		f->rings[i].base = (uint16_t)reply.base;
+	}
+	return true;
+}
+
+bool front_resume(struct front *f)
+{
+	for (unsigned int i = 0; i < 2 * f->n_pairs; i++)
+		if (!tell_ring(f, i, f->rings[i].base))
+			return false;
+	return enable_all(f);
 }
 
 /* ---- frames --------------------------------------------------------------------------- */
@@ -358,7 +440,7 @@ void front_head(struct front *f, unsigned int ring, uint16_t head)
 		packed_chain(r, head);
 		return;
 	}
-	r->avail->ring[r->avail->idx % FRONT_RING] = head;
+	r->avail->ring[r->avail->idx % r->size] = head;
 	__atomic_store_n(&r->avail->idx, (uint16_t)(r->avail->idx + 1), __ATOMIC_RELEASE);
 }
 
@@ -381,11 +463,12 @@ bool front_send(struct front *f, unsigned int pair, const struct virtio_net_hdr 
 	unsigned int ring = 2 * pair + 1;
 	struct front_ring *r = &f->rings[ring];
 	uint16_t done = count_done(f, r);
-	uint16_t slot = r->filled % FRONT_SLOTS;
+	uint16_t slots = r->size / 2;
+	uint16_t slot = r->filled % slots;
 	uint16_t at = is_packed(f) ? r->at : 2 * slot;
 	uint8_t *b = r->slots + slot * f->slot_len;
 
-	if ((uint16_t)(r->filled - done) >= FRONT_SLOTS || len + HEADER_LEN > f->slot_len)
+	if ((uint16_t)(r->filled - done) >= slots || len + HEADER_LEN > f->slot_len)
 		return false;
 	memset(b, 0, HEADER_LEN);
 	if (h != NULL)
@@ -400,7 +483,7 @@ bool front_send(struct front *f, unsigned int pair, const struct virtio_net_hdr 
 /* The next buffer that the other side has filled; false: there is none. */
 static bool take_used(const struct front *f, struct front_ring *r, uint16_t *id, uint32_t *len)
 {
-	const struct vring_used_elem *e = &r->used->ring[r->seen % FRONT_RING];
+	const struct vring_used_elem *e = &r->used->ring[r->seen % r->size];
 
 	if (is_packed(f))
 		return packed_used(r, id, len);

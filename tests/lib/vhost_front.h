@@ -15,7 +15,7 @@
 #include <linux/virtio_ring.h>
 
 #define FRONT_PAIRS 8
-#define FRONT_RING  64 /**< descriptors */
+#define FRONT_RING  64 /**< descriptors, where front.size isn't set otherwise */
 #define FRONT_SLOTS (FRONT_RING / 2) /**< frames: each has a descriptor for its header */
 
 #define FRONT_P_RARP	 (1ULL << 2) /**< protocol features */
@@ -23,6 +23,7 @@
 #define FRONT_V1	 (1ULL << 32)
 #define FRONT_PACKED	 (1ULL << 34)
 #define FRONT_LOG_ALL	 (1ULL << 26)
+#define FRONT_EVENTS	 (1ULL << 29)
 #define FRONT_PROTOCOL	 (1ULL << 30)
 #define FRONT_MRG	 (1ULL << VIRTIO_NET_F_MRG_RXBUF)
 #define FRONT_MQ	 (1ULL << VIRTIO_NET_F_MQ)
@@ -31,6 +32,8 @@
 #define FRONT_GUEST_CSUM (1ULL << VIRTIO_NET_F_GUEST_CSUM)
 #define FRONT_GUEST_TSO	 (1ULL << VIRTIO_NET_F_GUEST_TSO4 | 1ULL << VIRTIO_NET_F_GUEST_TSO6)
 #define FRONT_OFFLOADS	 (FRONT_CSUM | FRONT_TSO | FRONT_GUEST_CSUM | FRONT_GUEST_TSO)
+
+#define FRONT_NEED_REPLY 8
 
 /** Requests of the protocol. */
 enum front_request {
@@ -70,9 +73,11 @@ struct front_ring {
 		struct vring_packed_desc_event *device_event;
 	};
 	uint8_t *slots;
+	uint16_t size; /**< descriptors */
 	uint16_t seen; /**< of the used ring */
 	uint16_t filled; /**< frames put in so far */
 	int kick, call;
+	uint16_t base; /**< front_pause(): how far the other side says that it came */
 
 	/* packed rings only (vhost_front_packed.c) */
 	uint16_t at, used_at;
@@ -88,6 +93,11 @@ struct front {
 	size_t mem_len, slot_len;
 	uint64_t offered, features;
 	uint64_t omit; /**< requests, by bit, that are left out: not sent */
+	uint32_t flags; /**< of each message: FRONT_NEED_REPLY */
+	unsigned int life; /**< messages sent when it dies; 0: it doesn't */
+	bool dies_early; /**< in the middle of the last one */
+	bool is_legacy; /**< without mergeable buffers its headers have 10 bytes */
+	uint16_t size; /**< of the rings; up to FRONT_RING */
 	unsigned int n_pairs;
 	uint32_t rx_len; /**< bytes of each receive buffer, header included */
 	uint64_t
@@ -110,10 +120,26 @@ int front_accept(struct front *f, int listener, int ms);
 
 /** Sends one message; with a descriptor unless @p fd is -1. 0 or -errno. */
 int front_message(struct front *f, uint32_t request, const void *payload, uint32_t size, int fd);
+/** The same with @p n descriptors. */
+int front_message_fds(struct front *f, uint32_t request, const void *payload, uint32_t size,
+		      const int *fds, unsigned int n);
+
+/** A piece of memory of its own, as SET_MEM_TABLE tells of it. */
+struct front_region {
+	uint64_t guest, size, user, offset;
+};
+
+/** Shares @p n pieces of its memory file; what a table says needn't be true. 0 or -errno. */
+int front_share(struct front *f, const struct front_region *r, unsigned int n);
+
+/** Tells ring @p ring's size and where its tables are, and starts it; 0 or -errno. */
+int front_place(struct front *f, unsigned int ring, uint64_t desc, uint64_t avail, uint64_t used);
 /** Any bytes. */
 int front_bytes(struct front *f, const void *b, size_t n);
 /** A question that is answered with a number; false: the connection was closed. */
 bool front_ask(struct front *f, uint32_t request, uint64_t *answer);
+/** The next answer, to whatever was asked. */
+bool front_answer(struct front *f, uint64_t *answer);
 
 /** Negotiates the features @p wanted (what wasn't offered included) and starts all rings; false: it was closed. */
 bool front_start(struct front *f, uint64_t wanted);
@@ -127,6 +153,9 @@ int front_announce(struct front *f, const uint8_t *mac);
 bool front_log(struct front *f, int memfd, size_t len);
 /** GET_VRING_BASE of all rings: the driver goes. */
 bool front_stop(struct front *f);
+/** A machine is paused, and goes on: GET_VRING_BASE of all rings, then all that is told of them, with what was answered. */
+bool front_pause(struct front *f);
+bool front_resume(struct front *f);
 
 /** Does the other side want to hear of what is made available on @p ring? */
 bool front_wants_kicks(const struct front *f, unsigned int ring);

@@ -15,8 +15,8 @@ void packed_reset(struct front_ring *r)
 void packed_desc(struct front_ring *r, uint16_t i, uint64_t addr, uint32_t len, uint16_t flags,
 		 uint16_t id)
 {
-	struct vring_packed_desc *d = &r->packed[i % FRONT_RING];
-	bool wrap = r->wrap != (i >= FRONT_RING);
+	struct vring_packed_desc *d = &r->packed[i % r->size];
+	bool wrap = r->wrap != (i >= r->size);
 
 	d->addr = addr;
 	d->len = len;
@@ -32,20 +32,19 @@ void packed_chain(struct front_ring *r, uint16_t i)
 
 	r->at = i;
 	do {
-		const struct vring_packed_desc *d = &r->packed[(i + n) % FRONT_RING];
+		const struct vring_packed_desc *d = &r->packed[(i + n) % r->size];
 
 		marks[n++] = (uint16_t)((d->flags & ~(AVAIL | USED)) | (r->wrap ? AVAIL : USED));
 		id = d->id;
-		if (++r->at == FRONT_RING) {
+		if (++r->at == r->size) {
 			r->at = 0;
 			r->wrap = !r->wrap;
 		}
-	} while (marks[n - 1] & VRING_DESC_F_NEXT && n < FRONT_RING);
+	} while (marks[n - 1] & VRING_DESC_F_NEXT && n < r->size);
 	r->chain[id % FRONT_RING] = n;
 	/* The first one last: with it the whole chain is there. */
 	while (n-- > 0)
-		__atomic_store_n(&r->packed[(i + n) % FRONT_RING].flags, marks[n],
-				 __ATOMIC_RELEASE);
+		__atomic_store_n(&r->packed[(i + n) % r->size].flags, marks[n], __ATOMIC_RELEASE);
 }
 
 bool packed_used(struct front_ring *r, uint16_t *id, uint32_t *len)
@@ -59,8 +58,8 @@ bool packed_used(struct front_ring *r, uint16_t *id, uint32_t *len)
 	*id = d->id;
 	*len = d->len;
 	r->used_at += r->chain[d->id % FRONT_RING];
-	if (r->used_at >= FRONT_RING) {
-		r->used_at -= FRONT_RING;
+	if (r->used_at >= r->size) {
+		r->used_at -= r->size;
 		r->used_wrap = !r->used_wrap;
 	}
 	return true;
