@@ -17,11 +17,7 @@ import vm
 
 
 def nic(n, path):
-    # Without KVM, QEMU 7.2 dies of MSI-X when the device is vhost's: old interrupts then.
-    vectors = 0 if vm.accelerator(vm.need()) == "tcg" else 4
-    return ["-chardev", f"socket,id=c{n},path={path},reconnect=1",
-            "-netdev", f"vhost-user,id=n{n},chardev=c{n}",
-            "-device", f"virtio-net-pci,netdev=n{n},mac=02:00:00:00:0c:{n:02x},vectors={vectors}"]
+    return vm.vhost_nic(path, f"02:00:00:00:0c:{n:02x}", n)
 
 
 def vnic(name, port, endpoint, **keys):

@@ -31,14 +31,8 @@ def _mac(n):
     return f"02:00:00:00:0a:{n:02x}"
 
 
-def _nic(n, path, queues=1, chardev="reconnect=1", options="", mac=None):
-    """QEMU's words for the virtio-net that stands on the socket @path."""
-    # Without KVM, QEMU 7.2 dies of MSI-X when the device is vhost's: old interrupts then.
-    vectors = 0 if vm.accelerator(vm.need()) == "tcg" else 2 * queues + 2
-    return ["-chardev", f"socket,id=c{n},path={path},{chardev}",
-            "-netdev", f"vhost-user,id=n{n},chardev=c{n},queues={queues}",
-            "-device", f"virtio-net-pci,netdev=n{n},mac={mac or _mac(n)},vectors={vectors}"
-            + (",mq=on" if queues > 1 else "") + ("," + options if options else "")]
+def _nic(n, path, mac=None, **words):
+    return vm.vhost_nic(path, mac or _mac(n), n, **words)
 
 
 def _vhost_vnic(n, path, **keys):
@@ -155,7 +149,7 @@ def test_two_machines():
             at = f.link("vm1")["endpoint"]
             taptest.check("connected" in (at["reason"] or ""), f"why vm1 is down: {at}")
             # The second has no offloads at all: what the others leave unfinished is finished here.
-            big = stack.enter_context(vm.Machine("vm1", _nic(1, made.path(1), 2), cpus=2,
+            big = stack.enter_context(vm.Machine("vm1", _nic(1, made.path(1), queues=2), cpus=2,
                                                  ready=False))
             small = stack.enter_context(vm.Machine(
                 "vm2", _nic(2, made.path(2), options=_PLAIN), ready=False))
