@@ -264,7 +264,7 @@ static uint16_t receive_split(struct vhost_ring *r, struct rte_mempool *pool, st
 		endpoint_count(&count->no_buffer, 1);
 		return 0;
 	}
-	vhost_split_prefetch(r, n);
+	vhost_split_prefetch(r, n, false);
 	while (b.n_used < n && !b.ends) {
 		uint16_t head = __atomic_load_n(
 			&r->avail->ring[(uint16_t)(r->at + b.n_used) & mask], __ATOMIC_RELAXED);
@@ -314,7 +314,7 @@ static uint16_t receive_packed(struct vhost_ring *r, struct rte_mempool *pool, s
 		endpoint_count(&count->no_buffer, 1);
 		return 0;
 	}
-	vhost_packed_prefetch(r, n);
+	vhost_packed_prefetch(r, n, false);
 	while (b.n_used < n && !b.ends && vhost_packed_is_ready(r, r->at, r->wrap)) {
 		struct vhost_chain c;
 		enum outcome o;

@@ -392,8 +392,8 @@ uint16_t vhost_ring_send(struct vhost_ring *r, struct rte_mbuf **m, uint16_t n, 
 		return 0;
 	}
 	if (r->is_packed)
-		vhost_packed_prefetch(r, RTE_MIN(n, r->size));
+		vhost_packed_prefetch(r, RTE_MIN(n, r->size), true);
 	else
-		vhost_split_prefetch(r, RTE_MIN(n, b.left));
+		vhost_split_prefetch(r, RTE_MIN(n, b.left), true);
 	return send_all(r, &b, m, n, refused);
 }
