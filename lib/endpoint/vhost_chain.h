@@ -296,13 +296,20 @@ static inline void vhost_packed_use(struct vhost_ring *r, const struct vhost_use
 	}
 }
 
-/** Split: tells of @p n entries that stand behind the last that was told. */
-static inline void vhost_split_use(struct vhost_ring *r, uint16_t n)
+/**
+ * Split: tells of @p n entries behind the last that was told. All at once: the driver reads those before them in the
+ * same lines meanwhile.
+ */
+static inline void vhost_split_use(struct vhost_ring *r, const struct vring_used_elem *u,
+				   uint16_t n)
 {
-	for (uint16_t i = 0; unlikely(r->logs) && i < n; i++) {
-		uint16_t at = (uint16_t)(r->used_at + i) & (r->size - 1);
+	uint16_t mask = r->size - 1;
 
-		vhost_log_host(r, &r->used->ring[at], sizeof(r->used->ring[at]));
+	for (uint16_t i = 0; i < n; i++) {
+		struct vring_used_elem *to = &r->used->ring[(uint16_t)(r->used_at + i) & mask];
+
+		*to = u[i];
+		vhost_log_host(r, to, sizeof(*to));
 	}
 	r->used_at += n;
 	__atomic_store_n(&r->used->idx, r->used_at, __ATOMIC_RELEASE);

@@ -251,6 +251,7 @@ static uint16_t receive_split(struct vhost_ring *r, struct rte_mempool *pool, st
 {
 	uint16_t mask = r->size - 1;
 	uint16_t ready = (uint16_t)(__atomic_load_n(&r->avail->idx, __ATOMIC_ACQUIRE) - r->at);
+	struct vring_used_elem used[BURST];
 	struct burst b = {0};
 
 	if (ready == 0)
@@ -268,8 +269,6 @@ static uint16_t receive_split(struct vhost_ring *r, struct rte_mempool *pool, st
 	while (b.n_used < n && !b.ends) {
 		uint16_t head = __atomic_load_n(
 			&r->avail->ring[(uint16_t)(r->at + b.n_used) & mask], __ATOMIC_RELAXED);
-		struct vring_used_elem *used =
-			&r->used->ring[(uint16_t)(r->used_at + b.n_used) & mask];
 		struct vhost_chain c;
 		enum outcome o;
 
@@ -277,14 +276,12 @@ static uint16_t receive_split(struct vhost_ring *r, struct rte_mempool *pool, st
 		o = take_next(r, &c, pool, m[b.n_frames], count, false);
 		if (unlikely(!settle(r, &b, o, m[b.n_frames], count)))
 			break;
-		used->id = head;
-		used->len = 0;
-		b.n_used++;
+		used[b.n_used++] = (struct vring_used_elem){.id = head};
 	}
 	rte_pktmbuf_free_bulk(&m[b.n_frames], n - b.n_frames);
 	if (b.n_used > 0) {
 		r->at += b.n_used;
-		vhost_split_use(r, b.n_used);
+		vhost_split_use(r, used, b.n_used);
 	}
 	return b.n_frames;
 }

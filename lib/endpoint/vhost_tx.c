@@ -33,7 +33,10 @@ struct burst {
 	uint16_t n_used;
 	uint16_t places; /**< packed: of the ring; with those that the guest was told of */
 	bool was_told; /**< of some already; it may have put new ones in their places */
-	struct vhost_used used[2 * VHOST_MAX_CHAINS]; /**< packed */
+	union {
+		struct vring_used_elem split[2 * VHOST_MAX_CHAINS];
+		struct vhost_used packed[2 * VHOST_MAX_CHAINS];
+	} used;
 };
 
 static __rte_always_inline void give_header(struct giving *g, uint8_t *to, uint8_t n)
@@ -131,7 +134,7 @@ static __rte_always_inline bool use_chain(struct vhost_ring *r, struct burst *b,
 	if (packed) {
 		if (unlikely(c->n_places > r->size - b->places))
 			return false;
-		b->used[b->n_used] = (struct vhost_used){
+		b->used.packed[b->n_used] = (struct vhost_used){
 			.at = b->at,
 			.id = c->id,
 			.flags = vhost_packed_used_flags(b->wrap) |
@@ -141,11 +144,7 @@ static __rte_always_inline bool use_chain(struct vhost_ring *r, struct burst *b,
 		b->places += c->n_places;
 		vhost_packed_advance(r, &b->at, &b->wrap, c->n_places);
 	} else {
-		struct vring_used_elem *e =
-			&r->used->ring[(uint16_t)(r->used_at + b->n_used) & (r->size - 1)];
-
-		e->id = c->id;
-		e->len = len;
+		b->used.split[b->n_used] = (struct vring_used_elem){c->id, len};
 	}
 	b->n_used++;
 	return true;
@@ -313,9 +312,9 @@ static void publish(struct vhost_ring *r, struct burst *b)
 	if (b->n_used == 0)
 		return;
 	if (r->is_packed)
-		vhost_packed_use(r, b->used, b->n_used);
+		vhost_packed_use(r, b->used.packed, b->n_used);
 	else
-		vhost_split_use(r, b->n_used);
+		vhost_split_use(r, b->used.split, b->n_used);
 	r->at = b->at;
 	r->wrap = b->wrap;
 	b->n_used = 0;
