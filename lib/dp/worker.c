@@ -157,8 +157,6 @@ static struct parsed parse(const struct worker *w, const struct source *src, str
 	const uint32_t n = b->n;
 	uint32_t i;
 
-	for (i = 0; i < n; i++)
-		rte_prefetch0(rte_pktmbuf_mtod(b->m[i], void *));
 	for (i = 0; i < n && likely(b->m[i]->data_len >= PKT_PARSE_LEN); i++) {
 		const struct rte_mbuf *m = b->m[i];
 
