@@ -18,11 +18,11 @@ struct origin {
 	uint64_t sent, sent_bytes; /* FROM_VNIC: not yet added to that row */
 };
 
-/* @p plain: as tx_put_known() wants to know. */
+/* @p plain: it is known that nobody translates it, and the same as in tx_put_known(). */
 static inline void to_vnic_known(struct origin *o, uint16_t id, struct rte_mbuf *m, uint32_t len,
 				 bool plain)
 {
-	if (unlikely(o->macnat) && o->vnics[id].macnat && (len & TX_GROUP) == 0) {
+	if (!plain && unlikely(o->macnat) && o->vnics[id].macnat && (len & TX_GROUP) == 0) {
 		m = translate_inbound(o->w, &o->vnics[id], m);
 		if (m == NULL)
 			return;
@@ -197,11 +197,9 @@ static inline uint32_t deliver_some(struct origin *o, struct burst *b, uint32_t 
 {
 	const struct verdict *v = &b->v[i];
 
-	if (unlikely((v->copies | v->also) != 0))
-		return deliver_rarer(o, b, i);
-	if (likely(v->op == VERDICT_VNIC))
+	if (likely(v->way == verdict_way(VERDICT_VNIC, 0)))
 		to_vnic_known(o, v->vnic, b->m[i], rx_len(&b->p[i]), plain);
-	else if (v->op == VERDICT_WIRE)
+	else if (v->way == verdict_way(VERDICT_WIRE, 0))
 		to_wire(o, b->m[i], &b->p[i]);
 	else
 		return deliver_rarer(o, b, i);
@@ -234,7 +232,7 @@ void deliver(struct worker *w, const struct source *src, struct burst *b)
 		o.from_host = src->side == FROM_HOST;
 	}
 	o.macnat = o.port != NULL && o.port->macnat;
-	if (likely(b->plain))
+	if (likely(b->plain && !o.macnat))
 		deliver_all(&o, b, true);
 	else
 		deliver_all(&o, b, false);

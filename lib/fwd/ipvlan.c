@@ -65,8 +65,7 @@ static inline void from_wire_l2(struct verdict *v, const struct fwd_port *port, 
 		pass(v, port, p);
 	else
 		*v = (struct verdict){
-			.op = VERDICT_FLOOD,
-			.also = ALSO_HOST,
+			.way = verdict_way(VERDICT_FLOOD, ALSO_HOST),
 			.span = SPAN_ALL,
 			.flags = VERDICT_QUEUED,
 			.list = h.list,
@@ -168,8 +167,7 @@ static inline void from_vnic_l2(struct verdict *v, const struct fwd_vnic *self, 
 		*v = (struct verdict){.op = VERDICT_CONSUMED};
 	} else {
 		*v = (struct verdict){
-			.op = VERDICT_FLOOD,
-			.also = ALSO_WIRE,
+			.way = verdict_way(VERDICT_FLOOD, ALSO_WIRE),
 			.span = SPAN_ALL,
 			.flags = VERDICT_QUEUED | VERDICT_LOCAL,
 			.list = h.list,

@@ -18,8 +18,7 @@ static inline void flood_from_wire(struct verdict *v, const struct fwd_port *por
 		return;
 	}
 	*v = (struct verdict){
-		.op = VERDICT_FLOOD,
-		.also = ALSO_HOST,
+		.way = verdict_way(VERDICT_FLOOD, ALSO_HOST),
 		.span = (uint8_t)span,
 		.flags = queued ? VERDICT_QUEUED : 0,
 		.list = h.list,
@@ -99,8 +98,7 @@ static inline void flood_local(struct verdict *v, const struct pkt *p, struct hi
 		return;
 	}
 	*v = (struct verdict){
-		.op = VERDICT_FLOOD,
-		.also = also | ALSO_WIRE,
+		.way = verdict_way(VERDICT_FLOOD, also | ALSO_WIRE),
 		.span = SPAN_BRIDGE,
 		.flags = VERDICT_LOCAL,
 		.list = h.list,

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include <rte_branch_prediction.h>
 #include <rte_byteorder.h>
 
 #include "net/mac.h"
@@ -67,13 +68,14 @@ static inline bool pkt_parse(struct pkt *p, const uint8_t *b, uint32_t n, uint32
 	p->src = src & MAC_MASK;
 	p->len = len;
 	p->type = pkt_load16(b + 12);
-	p->tagged = p->type == PKT_TYPE_VLAN || p->type == PKT_TYPE_QINQ;
+	p->tagged = false;
 	p->gso = false;
-	if (p->tagged) {
-		if (n < PKT_ETH_LEN + PKT_VLAN_LEN)
-			return false;
-		p->type = pkt_load16(b + 16);
-	}
+	if (likely(p->type != PKT_TYPE_VLAN && p->type != PKT_TYPE_QINQ))
+		return true;
+	if (n < PKT_ETH_LEN + PKT_VLAN_LEN)
+		return false;
+	p->tagged = true;
+	p->type = pkt_load16(b + 16);
 	return true;
 }
 
