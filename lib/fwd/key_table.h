@@ -4,11 +4,10 @@
  * values under 65535. Filled once by main, then only read, by any number of workers,
  * without locks.
  *
- * It is rte_hash with a line of slots for each bucket in front: a slot holds a key and its
- * value, and only keys that don't fit their line, some 1 in 100, are in an rte_hash behind
- * it. rte_hash alone cost 29 cycles a key with 16 keys and 44 with 60,000, this 13 and 19:
- * it reads a bucket of signatures, then the key in another line, and then compares by a
- * call.
+ * It is rte_hash with slots in front, each a key and its value. Most keys are in the slot that a
+ * multiplication names: one load, one comparison. The others are in the same line, and those that
+ * don't fit there, some 1 in 100, in an rte_hash behind it. rte_hash alone reads a bucket of
+ * signatures, then the key in another line, and then compares by a call.
  */
 #ifndef FWD_KEY_TABLE_H
 #define FWD_KEY_TABLE_H
