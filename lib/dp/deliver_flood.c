@@ -149,9 +149,9 @@ static bool flood_on(struct worker *w, const struct fwd_port *port, struct rte_m
 			if (x->id == v->except)
 				continue;
 			if (x->endpoint->slow) {
-				if (w->slow_copies == 0)
+				if (w->slow_copies.left == 0)
 					return false;
-				w->slow_copies--;
+				w->slow_copies.left--;
 			}
 			at->last = x->id;
 			at->last_mode = x->mode;

@@ -356,11 +356,13 @@ static void poll_polled(struct worker *w, const struct plan *plan)
 void worker_poll(struct worker *w, const struct snapshot *s)
 {
 	const struct plan *plan = &s->plans[w->index];
+	uint64_t began;
 
 	w->snapshot = s;
 	w->tx.captures = __atomic_load_n(&w->captures, __ATOMIC_ACQUIRE);
-	w->slow_copies = WORKER_SLOW_COPIES;
+	began = w->cycles.turn;
 	cycles_begin(&w->cycles);
+	slow_copies_begin(&w->slow_copies, w->cycles.turn - began, w->idle.tsc_per_us);
 	if (unlikely(w->floods.n > 0)) {
 		w->cycles.worked = true;
 		deliver_waiting(w);

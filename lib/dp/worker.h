@@ -18,6 +18,7 @@
 #include "dp/idle.h"
 #include "dp/mailbox.h"
 #include "dp/neighbour_queue.h"
+#include "dp/slow_copies.h"
 #include "dp/stats.h"
 #include "dp/tx.h"
 #include "dp/warm.h"
@@ -29,12 +30,6 @@
 #define WORKER_FEW_VNICS \
 	1024 /**< what workers read of so many stays in the core's caches (measured with 1,000) */
 #define WORKER_EVENTS 32 /**< waiting sources served in a turn */
-
-/**
- * Copies that a turn may make to endpoints that cost a system call each (some 1,450
- * cycles, measured); what a flood needs beyond that waits for the next turns.
- */
-#define WORKER_SLOW_COPIES 32
 
 struct assist;
 
@@ -48,7 +43,7 @@ struct worker {
 	struct attention attention; /**< of polled sources */
 	struct warm warm; /**< of waiting ones */
 	struct cycles cycles; /**< its counts: any thread, cycles_read() */
-	uint32_t slow_copies; /**< left in this turn */
+	struct slow_copies slow_copies; /**< of floods */
 	struct burst burst;
 	struct tx tx;
 	struct mailbox *mail;

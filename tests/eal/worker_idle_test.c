@@ -253,7 +253,7 @@ static void floods_keep_it_awake(void **state)
 	runtime_vnic(&r.rt, "a")->at.endpoint->slow = true;
 	runtime_vnic(&r.rt, "b")->at.endpoint->slow = true;
 	send_frames(&r, 0xff, 32);
-	for (int left = 32 * 2 / WORKER_SLOW_COPIES; left > 0; left--) {
+	for (int left = 32 * 2 / SLOW_COPIES_MAX; left > 0; left--) {
 		rig_turn(&r, 1);
 		assert_int_equal(worker_may_sleep(worker(&r)), 0);
 	}

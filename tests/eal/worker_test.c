@@ -626,7 +626,7 @@ static void floods_wait_in_order(void **state)
 		declare_slow(&r, crowd_names[i]);
 	send_numbered(&r, 0, 32); /* 128 copies, 32 a turn */
 	rig_turn(&r, 1);
-	assert_int_equal(rte_ring_count(r.ends[1].out), WORKER_SLOW_COPIES / 4);
+	assert_int_equal(rte_ring_count(r.ends[1].out), SLOW_COPIES_MAX / 4);
 	rig_turn(&r, 4);
 	for (int i = 0; i < 4; i++)
 		expect_numbered(&r, crowd_names[i], 0, 32);
@@ -708,7 +708,7 @@ static void an_overfull_flood_queue_counts(void **state)
 	rig_turn(&r, 8);
 	got = rig_drain(&r, "a");
 	assert_int_equal(got + dropped, 32);
-	assert_int_equal(dropped, 32 - WORKER_SLOW_COPIES / 4 - 5);
+	assert_int_equal(dropped, 32 - SLOW_COPIES_MAX / 4 - 5);
 	for (int i = 1; i < 4; i++)
 		assert_int_equal(rig_drain(&r, crowd_names[i]), got);
 	rig_stop(&r);

@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <rte_eal.h>
-
 #include "assist.h"
 #include "dp/offload.h"
 #include "endpoint/vnet_hdr.h"
@@ -22,39 +20,17 @@
 #include "net/pkt.h"
 
 #define HEAD	(2 + sizeof(struct virtio_net_hdr))
-#define ROOM	1024
 #define MAX_LEN 20000
-
-static struct rte_mempool *pool;
-
-int LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-	char line[] = "fuzz --no-huge -m 96 --no-pci --no-telemetry --log-level=3 -l 0 "
-		      "--no-shconf --file-prefix=vnic_fuzz";
-	char *words[16], *s = line;
-	int n = 0;
-
-	(void)argc;
-	(void)argv;
-	while ((words[n] = strsep(&s, " ")) != NULL)
-		n++;
-	if (rte_eal_init(n, words) < 0 || csum_field_register() != 0)
-		exit(1);
-	pool = rte_pktmbuf_pool_create("fuzz", 2047, 0, 0, RTE_PKTMBUF_HEADROOM + ROOM, -1);
-	if (pool == NULL)
-		exit(1);
-	return 0;
-}
 
 /* The frame in an mbuf, chained as its sender chose. */
 static struct rte_mbuf *make(const uint8_t *b, size_t len, size_t seg)
 {
 	struct rte_mbuf *first = NULL, **next = &first;
 
-	seg = seg == 0 || seg > ROOM ? ROOM : seg;
+	seg = seg == 0 || seg > FUZZ_ROOM ? FUZZ_ROOM : seg;
 	for (size_t at = 0; at < len || first == NULL; at += seg) {
 		size_t part = RTE_MIN(seg, len - at);
-		struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
+		struct rte_mbuf *m = rte_pktmbuf_alloc(fuzz_pool);
 
 		if (m == NULL) {
 			rte_pktmbuf_free(first);
@@ -74,7 +50,7 @@ static struct rte_mbuf *make(const uint8_t *b, size_t len, size_t seg)
 static void finish(struct rte_mbuf *m, uint32_t caps)
 {
 	struct rte_mbuf *out[OFFLOAD_MAX_SEGS];
-	int n = offload_finish(m, caps, pool, out, OFFLOAD_MAX_SEGS);
+	int n = offload_finish(m, caps, fuzz_pool, out, OFFLOAD_MAX_SEGS);
 
 	for (int i = 0; i < n; i++) {
 		if (rte_mbuf_check(out[i], 1, &(const char *){NULL}) != 0)
@@ -108,7 +84,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	vnet_work_to_mbuf(m, &work);
 	finish(m, data[0] & 0x3f);
-	if (rte_mempool_in_use_count(pool) != 0) /* every mbuf is somebody's, or back */
+	if (rte_mempool_in_use_count(fuzz_pool) != 0) /* every mbuf is somebody's, or back */
 		__builtin_trap();
 	return 0;
 }

@@ -6,6 +6,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <rte_mbuf.h>
+
+/** Bytes of an mbuf, behind its headroom. */
+#define FUZZ_ROOM 1024
+
+extern struct rte_mempool *fuzz_pool;
+
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 /** Always 0; what is wrong traps, or a sanitizer says it. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

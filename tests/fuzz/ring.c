@@ -9,9 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <rte_eal.h>
-
-#include "endpoint/csum_field.h"
 #include "endpoint/vhost_ring.h"
 #include "fuzz.h"
 
@@ -21,34 +18,12 @@
 /* Three tables of the longest ring. */
 #define TABLES	(16 * MAX_SIZE + 6 + 2 * MAX_SIZE + 2 + 6 + 8 * MAX_SIZE)
 #define MAX_LEN (TABLES + 4096)
-#define ROOM	512
-
-static struct rte_mempool *pool;
-
-int LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-	char line[] = "fuzz --no-huge -m 96 --no-pci --no-telemetry --log-level=3 -l 0 "
-		      "--no-shconf --file-prefix=vnic_fuzz_ring";
-	char *words[16], *s = line;
-	int n = 0;
-
-	(void)argc;
-	(void)argv;
-	while ((words[n] = strsep(&s, " ")) != NULL)
-		n++;
-	if (rte_eal_init(n, words) < 0 || csum_field_register() != 0)
-		exit(1);
-	pool = rte_pktmbuf_pool_create("fuzz", 2047, 0, 0, RTE_PKTMBUF_HEADROOM + ROOM, -1);
-	if (pool == NULL)
-		exit(1);
-	return 0;
-}
 
 static void receive(struct vhost_ring *r)
 {
 	struct endpoint_rx_count count = {0};
 	struct rte_mbuf *m[64];
-	uint16_t n = vhost_ring_receive(r, pool, m, RTE_DIM(m), &count);
+	uint16_t n = vhost_ring_receive(r, fuzz_pool, m, RTE_DIM(m), &count);
 
 	for (uint16_t i = 0; i < n; i++) {
 		if (rte_mbuf_check(m[i], 1, &(const char *){NULL}) != 0 || m[i]->pkt_len < 14 ||
@@ -63,14 +38,14 @@ static struct rte_mbuf *make(uint32_t len, bool unfinished)
 {
 	struct rte_mbuf *first = NULL, **next = &first;
 
-	for (uint32_t at = 0; at < len; at += ROOM) {
-		struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
+	for (uint32_t at = 0; at < len; at += FUZZ_ROOM) {
+		struct rte_mbuf *m = rte_pktmbuf_alloc(fuzz_pool);
 
 		if (m == NULL) {
 			rte_pktmbuf_free(first);
 			return NULL;
 		}
-		rte_pktmbuf_append(m, (uint16_t)RTE_MIN(len - at, (uint32_t)ROOM));
+		rte_pktmbuf_append(m, (uint16_t)RTE_MIN(len - at, (uint32_t)FUZZ_ROOM));
 		*next = m;
 		next = &m->next;
 		if (m != first)
@@ -145,7 +120,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	free(map.regions[0].host);
 	free(map.regions[1].host);
-	if (rte_mempool_in_use_count(pool) != 0)
+	if (rte_mempool_in_use_count(fuzz_pool) != 0)
 		__builtin_trap();
 	return 0;
 }

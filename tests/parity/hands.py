@@ -30,6 +30,13 @@ def errno_name(why):
     return str(why)
 
 
+def _seen(link):
+    data = link["linkinfo"]["info_data"]
+    return {"mode": data["mode"], "mac": link["address"], "mtu": link["mtu"],
+            "up": "UP" in link["flags"], "carrier": "LOWER_UP" in link["flags"],
+            "sources": sorted(data.get("macaddr_data", []))}
+
+
 class Hands:
     """What can be done to either side. Subclasses have the operator's words; an owner's are the
     same for both."""
@@ -125,10 +132,7 @@ class KernelHands(Hands):
             data = link.get("linkinfo", {}).get("info_data", {})
             if "mode" not in data:
                 continue
-            seen[link["ifname"]] = {
-                "mode": data["mode"], "mac": link["address"], "mtu": link["mtu"],
-                "up": "UP" in link["flags"], "carrier": "LOWER_UP" in link["flags"],
-                "sources": sorted(data.get("macaddr_data", []))}
+            seen[link["ifname"]] = _seen(link)
         return seen
 
     def lower_state(self):
@@ -193,11 +197,7 @@ class ForwarderHands(Hands):
     def state(self):
         seen = {}
         for link in self.side.forwarder.rpc("link.show"):
-            data = link["linkinfo"]["info_data"]
-            seen[link["endpoint"]["target"]] = {
-                "mode": data["mode"], "mac": link["address"], "mtu": link["mtu"],
-                "up": "UP" in link["flags"], "carrier": "LOWER_UP" in link["flags"],
-                "sources": sorted(data.get("macaddr_data", []))}
+            seen[link["endpoint"]["target"]] = _seen(link)
         return seen
 
     def lower_state(self):
