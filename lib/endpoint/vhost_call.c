@@ -14,6 +14,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <rte_atomic.h>
+
 #include "endpoint/vhost.h"
 
 #define LOOK_MS	  20 /* who is in the same call at two looks waits */
@@ -200,7 +202,7 @@ bool vhost_ring_call(struct vhost_ring *r)
 	if (r->call_fd < 0)
 		return true;
 	/* What was used is seen before the guest says that it wants to hear, or it sees it itself. */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	rte_smp_mb();
 	if (!(r->is_packed ? wants_packed(r) : wants_split(r)))
 		return true;
 	return call(r->call_fd);
