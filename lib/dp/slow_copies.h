@@ -13,10 +13,11 @@
 
 #include <rte_branch_prediction.h>
 
-#define SLOW_COPIES_MAX	  32
-#define SLOW_COPIES_MIN	  8 /**< and that many in any case: a flood has to come to its end */
-#define SLOW_COPIES_US	  60 /**< that a turn with them shall take */
-#define SLOW_COPIES_TURNS 4 /**< of these the quickest counts: in the others somebody else may have had the core */
+#define SLOW_COPIES_MAX 32
+#define SLOW_COPIES_MIN 8 /**< and that many in any case: a flood has to come to its end */
+#define SLOW_COPIES_US	60 /**< that a turn with them shall take */
+#define SLOW_COPIES_TURNS \
+	4 /**< of these the quickest counts: in the others somebody else may have had the core */
 
 struct slow_copies {
 	uint32_t left; /**< in this turn */

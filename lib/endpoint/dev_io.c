@@ -87,7 +87,7 @@ uint16_t dev_rx(struct endpoint *ep, uint16_t queue, struct rte_mbuf **m, uint16
 		RTE_MBUF_F_TX_OFFLOAD_MASK | offload_csum_flag | RTE_MBUF_F_RX_VLAN_STRIPPED;
 	uint64_t odd = 0;
 
-	for (uint16_t i = 0; i < got; i++) {
+	for (uint32_t i = 0; i < got; i++) {
 		/* Devices write to memory; the other endpoints' frames were copied here just now. */
 		rte_prefetch0(rte_pktmbuf_mtod(m[i], void *));
 		odd |= oddity(m[i], flags);

@@ -51,7 +51,8 @@ struct verdict {
 		struct {
 			uint8_t op; /**< enum verdict_op */
 			uint8_t also; /**< ALSO_… */
-			uint16_t copies; /**< source lists: 0, or the list whose vnics get a copy first */
+			uint16_t
+				copies; /**< source lists: 0, or the list whose vnics get a copy first */
 		};
 		uint32_t way; /**< the three of them: verdict_way() */
 	};

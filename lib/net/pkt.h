@@ -11,7 +11,6 @@
 #include <stdint.h>
 #include <string.h>
 
-#include <rte_branch_prediction.h>
 #include <rte_byteorder.h>
 
 #include "net/mac.h"
@@ -70,7 +69,7 @@ static inline bool pkt_parse(struct pkt *p, const uint8_t *b, uint32_t n, uint32
 	p->type = pkt_load16(b + 12);
 	p->tagged = false;
 	p->gso = false;
-	if (likely(p->type != PKT_TYPE_VLAN && p->type != PKT_TYPE_QINQ))
+	if (__builtin_expect(p->type != PKT_TYPE_VLAN && p->type != PKT_TYPE_QINQ, 1))
 		return true;
 	if (n < PKT_ETH_LEN + PKT_VLAN_LEN)
 		return false;

@@ -23,8 +23,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 		n++;
 	if (rte_eal_init(n, words) < 0 || csum_field_register() != 0)
 		exit(1);
-	fuzz_pool = rte_pktmbuf_pool_create("fuzz", 2047, 0, 0, RTE_PKTMBUF_HEADROOM + FUZZ_ROOM,
-					    -1);
+	fuzz_pool =
+		rte_pktmbuf_pool_create("fuzz", 2047, 0, 0, RTE_PKTMBUF_HEADROOM + FUZZ_ROOM, -1);
 	if (fuzz_pool == NULL)
 		exit(1);
 	return 0;
