@@ -11,8 +11,7 @@ bool offload_is_needed_slow(const struct rte_mbuf *m, uint32_t caps);
 /** Flags of a frame that has to be looked at more closely. */
 static inline uint64_t offload_flags(void)
 {
-	return RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_IP_CKSUM |
-	       RTE_MBUF_F_INDIRECT | offload_csum_flag;
+	return offload_work_flags() | RTE_MBUF_F_INDIRECT;
 }
 
 /* Of the first word behind the buffer's address: reference count and number of segments, each 1. */

@@ -21,6 +21,13 @@ struct csum_field {
 extern uint64_t offload_csum_flag;
 extern int offload_csum_offset;
 
+/** Flags of a mbuf that leave a checksum or segments to be made. */
+static inline uint64_t offload_work_flags(void)
+{
+	return RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_IP_CKSUM |
+	       offload_csum_flag;
+}
+
 /** Registers both; main, after EAL, before any endpoint. 0 or -errno. Again: no harm. */
 int csum_field_register(void);
 

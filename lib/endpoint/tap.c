@@ -60,13 +60,13 @@ static int expand_addresses(const struct ip_range *a, size_t n, struct ip_prefix
 
 static int alloc_queue(struct tap_queue *q, uint16_t room, uint16_t wide_room, struct err *err)
 {
-	uint32_t n = TAP_MAX_FRAME / room + 1;
+	uint32_t n = ENDPOINT_MAX_FRAME / room + 1;
 
 	q->room = room;
 	q->n_chain = (uint16_t)n;
 	if (wide_room > room) {
 		q->wide_room = wide_room;
-		q->n_wide = (uint16_t)((TAP_MAX_FRAME - room) / wide_room + 1);
+		q->n_wide = (uint16_t)((ENDPOINT_MAX_FRAME - room) / wide_room + 1);
 	}
 	q->iov = calloc(n, sizeof(*q->iov));
 	q->chain = calloc(n, sizeof(*q->chain));
@@ -87,7 +87,7 @@ static int alloc_queues(struct tap *t, struct err *err)
 	uint32_t room = room_of(t->ep.pool);
 
 	t->wide_pool = pool_get_wide(t->ep.socket);
-	if (room == 0 || TAP_MAX_FRAME / room + 2 > IOV_MAX)
+	if (room == 0 || ENDPOINT_MAX_FRAME / room + 2 > IOV_MAX)
 		return err_set(err, EINVAL,
 			       "tap %s: mbuf-size leaves %u bytes for a frame: too few",
 			       t->want.ifname, room);

@@ -30,8 +30,6 @@
 #include "endpoint/tap_link.h"
 #include "endpoint/types.h"
 
-/** The longest frame a tap hands out: 64 KiB of IP behind an Ethernet header with tags; and then some, to tell longer ones. */
-#define TAP_MAX_FRAME (65536 + 128)
 /** More groups than that and their owner gets them all. */
 #define TAP_MAX_GROUPS 4096
 #define TAP_MAX_QUEUES CONF_MAX_QUEUES
@@ -46,7 +44,7 @@ struct __rte_cache_aligned tap_queue {
 	int epoll; /**< main: the set that `fd` is in; -1: none */
 	uint16_t room; /**< bytes an ordinary mbuf takes */
 	uint16_t wide_room; /**< bytes a wide one takes; 0: there are none */
-	uint16_t n_chain; /**< ordinary mbufs that hold TAP_MAX_FRAME */
+	uint16_t n_chain; /**< ordinary mbufs that hold ENDPOINT_MAX_FRAME */
 	uint16_t n_wide; /**< wide ones that do so with an ordinary one before them */
 	struct iovec *iov; /**< [n_chain]; worker */
 	struct rte_mbuf **chain; /**< [n_chain]; worker, empty between calls */

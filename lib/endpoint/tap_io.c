@@ -11,13 +11,8 @@
 #include "endpoint/tap.h"
 #include "endpoint/vnet_mbuf.h"
 
-/*
- * Once this much has been read it is handed on: what is written while it still stands in the core's cache costs half,
- * and a burst of 32 super-frames is 2 MiB. So a super-frame goes alone, and jumbo frames by the half dozen.
- */
-#define BURST_BYTES 49152
-#define MAX_EAGER   5 /* 1 << 5 frames a call */
-#define LONELY	    8 /* calls with one frame each before a second one is looked for */
+#define MAX_EAGER 5 /* 1 << 5 frames a call */
+#define LONELY	  8 /* calls with one frame each before a second one is looked for */
 
 /* The virtio-net header has its place in the headroom, so that a common frame is one piece for the kernel. */
 static inline struct virtio_net_hdr *header_of(const struct rte_mbuf *m)
@@ -159,7 +154,7 @@ uint16_t tap_rx(struct endpoint *ep, uint16_t queue, struct rte_mbuf **m, uint16
 	bool dry = false;
 
 	begin_chain(q, q->n_wide > 0);
-	for (uint16_t reads = 0; reads < n && got < most && bytes < BURST_BYTES; reads++) {
+	for (uint16_t reads = 0; reads < n && got < most && bytes < ENDPOINT_BURST_BYTES; reads++) {
 		ssize_t r;
 
 		if (!refill(t, q)) {

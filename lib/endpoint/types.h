@@ -12,6 +12,15 @@
 
 #include "endpoint/endpoint.h"
 
+/** The longest frame taken from an owner: 64 KiB of IP behind an Ethernet header with tags; and then some, to tell longer ones. */
+#define ENDPOINT_MAX_FRAME (65536 + 128)
+
+/**
+ * Bytes of copied frames after which a burst is handed on: what is written while it still stands in the core's cache costs half,
+ * and a burst of 32 super-frames is 2 MiB. So a super-frame goes alone, and jumbo frames by the half dozen.
+ */
+#define ENDPOINT_BURST_BYTES 49152
+
 extern const struct endpoint_ops dev_ops, tap_ops, vhost_ops, none_ops;
 
 /**

@@ -107,10 +107,15 @@ void vhost_ring_pause(struct vhost *v, uint32_t ring)
 		close_ring(v, ring, true);
 }
 
-void vhost_rings_close(struct vhost *v)
+static void close_rings(struct vhost *v, bool tell)
 {
 	for (uint32_t i = 0; i < RTE_DIM(v->rings); i++)
-		close_ring(v, i, true);
+		close_ring(v, i, tell);
+}
+
+void vhost_rings_close(struct vhost *v)
+{
+	close_rings(v, true);
 }
 
 void vhost_rings_open(struct vhost *v)
@@ -120,12 +125,11 @@ void vhost_rings_open(struct vhost *v)
 			open_ring(v, i);
 }
 
-/* Nobody is in a ring when it returns, and nobody enters. The device may be gone already. */
-static void withdraw(struct vhost *v)
+/* Nobody is in a ring when it returns, and nobody enters. @tell: the device is still there to be told. */
+static void withdraw(struct vhost *v, bool tell)
 {
 	__atomic_store_n(&v->vid, -1, __ATOMIC_RELAXED);
-	for (uint32_t i = 0; i < RTE_DIM(v->rings); i++)
-		close_ring(v, i, false);
+	close_rings(v, tell);
 }
 
 /* ---- connections ---------------------------------------------------------------------- */
@@ -156,7 +160,7 @@ static void drop_vid(struct vhost *v, int vid)
 {
 	struct vhost *expected = v;
 
-	withdraw(v);
+	withdraw(v, false);
 	/* The number may be another socket's by now. */
 	__atomic_compare_exchange_n(&by_vid[vid], &expected, NULL, false, __ATOMIC_ACQ_REL,
 				    __ATOMIC_RELAXED);
@@ -280,8 +284,7 @@ static void on_device_gone(int vid)
 	if (v == NULL)
 		return;
 	/* librte_vhost tells the front end how far its rings came. */
-	vhost_rings_close(v);
-	withdraw(v);
+	withdraw(v, true);
 	tell(v, VHOST_CONNECTED);
 }
 

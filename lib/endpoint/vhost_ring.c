@@ -34,18 +34,13 @@ void vhost_map_read(struct vhost_map *memory, int vid)
 /* Are @len bytes at @p the guest's, and does a table of such entries begin there? */
 static bool is_table(const struct vhost_map *memory, const void *p, uint64_t len, size_t align)
 {
-	const uint8_t *b = p;
+	const struct vhost_area *g;
+	uint64_t off;
 
-	if (b == NULL || (uintptr_t)b % align != 0)
+	if (p == NULL || (uintptr_t)p % align != 0)
 		return false;
-	for (uint32_t i = 0; i < memory->n; i++) {
-		const struct vhost_area *g = &memory->regions[i];
-
-		if (b >= g->host && (uint64_t)(b - g->host) < g->size &&
-		    len <= g->size - (uint64_t)(b - g->host))
-			return true;
-	}
-	return false;
+	g = vhost_area_of(memory, p, &off);
+	return g != NULL && len <= g->size - off;
 }
 
 static bool open_split(struct vhost_ring *r, const struct rte_vhost_vring *v, uint16_t avail,

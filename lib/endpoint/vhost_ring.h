@@ -28,8 +28,6 @@
 /** Descriptors of one frame, and of all that a frame's buffers have; Linux sends 20, and no driver needs many more. */
 #define VHOST_MAX_CHAIN	 256
 #define VHOST_MAX_CHAINS 1024
-/** The longest frame taken from a guest: 64 KiB of IP behind an Ethernet header with tags. */
-#define VHOST_MAX_FRAME (65536 + 128)
 
 #ifndef VIRTIO_F_RING_PACKED
 #define VIRTIO_F_RING_PACKED 34
@@ -135,20 +133,31 @@ static inline void vhost_log(const struct vhost_ring *r, uint64_t addr, uint64_t
 		rte_vhost_log_write(r->vid, addr, len);
 }
 
-/** The same of what is at @p p in our addresses; in one region. */
+/** The region that @p p, in our addresses, is in, and at which offset; NULL: none. */
+static inline const struct vhost_area *vhost_area_of(const struct vhost_map *memory, const void *p,
+						     uint64_t *off)
+{
+	for (uint32_t i = 0; i < memory->n; i++) {
+		const struct vhost_area *g = &memory->regions[i];
+
+		*off = (uint64_t)((uintptr_t)p - (uintptr_t)g->host);
+		if (*off < g->size)
+			return g;
+	}
+	return NULL;
+}
+
+/** vhost_log() of what is at @p p in our addresses; in one region. */
 static inline void vhost_log_host(const struct vhost_ring *r, const void *p, uint64_t len)
 {
-	const uint8_t *b = p;
+	const struct vhost_area *g;
+	uint64_t off;
 
-	for (uint32_t i = 0; unlikely(r->logs) && i < r->memory->n; i++) {
-		const struct vhost_area *g = &r->memory->regions[i];
-		uint64_t off = (uint64_t)((uintptr_t)b - (uintptr_t)g->host);
-
-		if (off < g->size) {
-			rte_vhost_log_write(r->vid, g->guest + off, len);
-			return;
-		}
-	}
+	if (likely(!r->logs))
+		return;
+	g = vhost_area_of(r->memory, p, &off);
+	if (g != NULL)
+		rte_vhost_log_write(r->vid, g->guest + off, len);
 }
 
 #endif /* ENDPOINT_VHOST_RING_H */

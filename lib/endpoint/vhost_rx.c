@@ -6,12 +6,7 @@
 #include "endpoint/vhost_chain.h"
 #include "endpoint/vnet_mbuf.h"
 
-/*
- * Once this much was taken it is handed on: what is written while it still stands in the core's cache costs half
- * (tap_io.c).
- */
-#define BURST_BYTES 49152
-#define BURST	    64
+#define BURST 64
 
 enum outcome {
 	FRAME,
@@ -48,7 +43,7 @@ static bool add_mbuf(struct taking *t)
 /* @len bytes of the frame; false: there are no mbufs. */
 static __rte_always_inline bool take_bytes(struct taking *t, const uint8_t *b, uint64_t len)
 {
-	if (unlikely(t->head->pkt_len + len > VHOST_MAX_FRAME)) {
+	if (unlikely(t->head->pkt_len + len > ENDPOINT_MAX_FRAME)) {
 		t->too_long = true;
 		return true;
 	}
@@ -232,7 +227,7 @@ static __rte_always_inline bool settle(struct vhost_ring *r, struct burst *b, en
 	if (likely(o == FRAME)) {
 		b->n_frames++;
 		b->bytes += m->pkt_len;
-		b->ends = b->bytes >= BURST_BYTES;
+		b->ends = b->bytes >= ENDPOINT_BURST_BYTES;
 		return true;
 	}
 	empty(m);

@@ -182,8 +182,7 @@ static __rte_always_inline enum outcome give_frame(struct vhost_ring *r, struct 
 
 static inline bool has_work(const struct rte_mbuf *m)
 {
-	return (m->ol_flags & (RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_TCP_SEG |
-			       RTE_MBUF_F_TX_IP_CKSUM | offload_csum_flag)) != 0;
+	return (m->ol_flags & offload_work_flags()) != 0;
 }
 
 /* What the guest has to finish; false: it can't. Its driver may be another one than the frame was made fit for. */

@@ -27,7 +27,7 @@ static void receive(struct vhost_ring *r)
 
 	for (uint16_t i = 0; i < n; i++) {
 		if (rte_mbuf_check(m[i], 1, &(const char *){NULL}) != 0 || m[i]->pkt_len < 14 ||
-		    m[i]->pkt_len > VHOST_MAX_FRAME)
+		    m[i]->pkt_len > ENDPOINT_MAX_FRAME)
 			__builtin_trap();
 		rte_pktmbuf_free(m[i]);
 	}
