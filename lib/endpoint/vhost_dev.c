@@ -441,6 +441,14 @@ void vhost_dev_unregister(struct vhost *v)
 
 	if (!v->registered)
 		return;
+	/*
+	 * Its server may have gone just now. librte_vhost's thread then puts the socket back among those to be
+	 * connected (lib/vhost/socket.c, vhost_user_read_cb()), and mustn't do so once it was freed.
+	 */
+	if (v->client) {
+		vhost_wake();
+		vhost_wake_wait();
+	}
 	rte_vhost_driver_unregister(v->path);
 	v->registered = false;
 	vhost_room_close(v);

@@ -517,6 +517,41 @@ static void test_client(void **state)
 	unlink(path_of("far"));
 }
 
+/*
+ * A vnic that is removed just as its server goes is gone: librte_vhost connects no more for it. What
+ * this looks for happens at one moment, so it is removed a little later each time.
+ */
+static void test_client_removed_as_its_server_goes(void **state)
+{
+	struct front f;
+	int listener;
+
+	(void)state;
+	for (int i = 0; i < 200; i++) {
+		struct endpoint *ep;
+
+		listener = front_listen(path_of("far"));
+		assert_true(listener >= 0);
+		ep = open_vhost(path_of("far"), (struct endpoint_conf){.client = true}, 1);
+		front_init(&f, 1, 2048);
+		assert_int_equal(front_accept(&f, listener, 2000), 0);
+		assert_true(front_start(&f, FRONT_MRG));
+		wait_present(ep, true);
+		close(listener);
+		unlink(path_of("far"));
+		front_destroy(&f);
+		wait_present(ep, false);
+		for (double end = now_ms() + i * 0.0005; now_ms() < end;)
+			;
+		close_vhost(ep);
+	}
+	listener = front_listen(path_of("far"));
+	/* It tries once a second. */
+	assert_int_equal(front_accept(&f, listener, 1500), -ETIMEDOUT);
+	close(listener);
+	unlink(path_of("far"));
+}
+
 /* ---- the socket's file --------------------------------------------------------------------------- */
 
 static void test_stale_socket(void **state)
@@ -647,6 +682,7 @@ int main(void)
 		TEST_BOTH(test_notifications),
 		TEST_BOTH(test_dirty_log),
 		TEST_BOTH(test_client),
+		TEST(test_client_removed_as_its_server_goes),
 		TEST(test_stale_socket),
 		TEST(test_others_are_left_alone),
 		TEST(test_no_hint_is_lost),
