@@ -71,6 +71,17 @@ static void wake_all(struct dataplane *dp)
 		idle_wake(&dp->workers[i]->idle);
 }
 
+void dataplane_turn(struct dataplane *dp, uint32_t index)
+{
+	struct worker *w = dp->workers[index];
+
+	worker_poll(w, __atomic_load_n(&dp->snapshot, __ATOMIC_ACQUIRE));
+	rte_rcu_qsbr_quiescent(dp->qsbr, index);
+	/* Also after work, which is what keeps it awake in the turns that follow. */
+	if (__atomic_load_n(&dp->adaptive, __ATOMIC_RELAXED))
+		rest(dp, w);
+}
+
 void dataplane_run_worker(struct dataplane *dp, uint32_t index)
 {
 	struct worker *w = dp->workers[index];
@@ -78,12 +89,8 @@ void dataplane_run_worker(struct dataplane *dp, uint32_t index)
 	rte_rcu_qsbr_thread_register(dp->qsbr, index);
 	rte_rcu_qsbr_thread_online(dp->qsbr, index);
 	worker_begin(w);
-	while (!__atomic_load_n(&dp->stop, __ATOMIC_RELAXED)) {
-		worker_poll(w, __atomic_load_n(&dp->snapshot, __ATOMIC_ACQUIRE));
-		rte_rcu_qsbr_quiescent(dp->qsbr, index);
-		if (!w->cycles.worked && __atomic_load_n(&dp->adaptive, __ATOMIC_RELAXED))
-			rest(dp, w);
-	}
+	while (!__atomic_load_n(&dp->stop, __ATOMIC_RELAXED))
+		dataplane_turn(dp, index);
 	worker_end(w);
 	rte_rcu_qsbr_thread_offline(dp->qsbr, index);
 	rte_rcu_qsbr_thread_unregister(dp->qsbr, index);

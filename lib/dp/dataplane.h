@@ -33,6 +33,9 @@ int dataplane_create(struct dataplane *dp, const unsigned int *lcores, uint32_t 
 /** Workers' threads have ended; frees them, the frames that wait in them, and the snapshot. Main. */
 void dataplane_destroy(struct dataplane *dp);
 
+/** One turn of worker @p index, and its sleep behind it. Its thread, which QSBR knows, or a test that plays it. */
+void dataplane_turn(struct dataplane *dp, uint32_t index);
+
 /** Runs worker @p index until dataplane_stop(); on its own thread. */
 void dataplane_run_worker(struct dataplane *dp, uint32_t index);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -32,7 +33,10 @@ uint32_t idle_empty_turn(struct idle *i, bool polls, uint64_t now)
 		i->since = now;
 	us = (now - i->since) / i->tsc_per_us;
 	if (us < IDLE_SPIN_US) {
-		rte_pause();
+		if (polls)
+			rte_pause();
+		else
+			sched_yield();
 		return 0;
 	}
 	if (!polls)

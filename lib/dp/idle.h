@@ -21,7 +21,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/** Without work for so long before the first sleep: frames of one flow come closer together. */
+/**
+ * Without work for so long before the first sleep: frames of one flow come closer together. Who
+ * has queues that tell of frames gives the core to whoever else wants it meanwhile: the stacks
+ * behind its TAPs, say. Who has queues that must be polled doesn't: he would get it back too late.
+ */
 #define IDLE_SPIN_US 50
 
 /**

@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+#include <rte_rcu_qsbr.h>
+
 #include "ctl/workers.h"
 #include "rig.h"
 
@@ -243,6 +245,36 @@ static void work_keeps_it_awake(void **state)
 	rig_stop(&r);
 }
 
+/* A worker's own loop: the turn after one with work doesn't end asleep. Whoever lost the core there tries again. */
+static void work_keeps_the_loop_awake(void **state)
+{
+	unsigned int awake = 0;
+	struct dataplane *dp;
+	struct rig r;
+
+	(void)state;
+	rig_start(&r, ADAPTIVE LAB);
+	dp = &r.rt.dp;
+	rte_rcu_qsbr_thread_register(dp->qsbr, 0);
+	rte_rcu_qsbr_thread_online(dp->qsbr, 0);
+	for (int i = 0; i < 100 && awake == 0; i++) {
+		uint64_t sleeps = counts(&r).sleeps;
+
+		while (counts(&r).sleeps == sleeps)
+			dataplane_turn(dp, 0);
+		send_frames(&r, 1, 1);
+		dataplane_turn(dp, 0);
+		assert_int_equal(rig_drain(&r, "a"), 1);
+		sleeps = counts(&r).sleeps;
+		dataplane_turn(dp, 0);
+		awake += counts(&r).sleeps == sleeps;
+	}
+	rte_rcu_qsbr_thread_offline(dp->qsbr, 0);
+	rte_rcu_qsbr_thread_unregister(dp->qsbr, 0);
+	assert_int_equal(awake, 1);
+	rig_stop(&r);
+}
+
 /* What waits in a flood queue doesn't wait for a sleeper. */
 static void floods_keep_it_awake(void **state)
 {
@@ -372,6 +404,7 @@ int main(void)
 		cmocka_unit_test(the_longest_turn_is_told_and_forgotten),
 		cmocka_unit_test(worker_show_tells_it),
 		cmocka_unit_test(work_keeps_it_awake),
+		cmocka_unit_test(work_keeps_the_loop_awake),
 		cmocka_unit_test(floods_keep_it_awake),
 		cmocka_unit_test(a_sleeper_misses_nothing),
 		cmocka_unit_test(stop_wakes_it),
