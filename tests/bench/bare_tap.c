@@ -2,10 +2,11 @@
 /*
  * The floor of `tap`: two netdevs with vnet headers, and read() and write() between them.
  *
- *   bench_bare_tap NETNS-PATH IFNAME NETNS-PATH IFNAME
+ *   bench_bare_tap NETNS-PATH IFNAME NETNS-PATH IFNAME [wait]
  *
  * Makes the netdevs, says "ready", and copies until it is killed. One buffer for each frame, no
- * parsing, no lookup, no counters: what a forwarder could at best be. It polls, as a worker does.
+ * parsing, no lookup, no counters: what a forwarder could at best be. It polls, as a worker does;
+ * with `wait` it sleeps when there is nothing, as one does with `idle = adaptive`.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +14,9 @@
 #include <linux/if.h>
 #include <linux/if_tun.h>
 #include <linux/virtio_net.h>
+#include <poll.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -51,7 +54,8 @@ static int open_tap(const char *netns, const char *name)
 	return fd;
 }
 
-static void copy(int from, int to)
+/* How many frames there were. */
+static int copy(int from, int to)
 {
 	static char frame[MAX_FRAME];
 
@@ -59,19 +63,22 @@ static void copy(int from, int to)
 		ssize_t n = read(from, frame, sizeof(frame));
 
 		if (n <= 0)
-			return;
+			return i;
 		/* What the other side doesn't take is lost, as with everybody. */
 		if (write(to, frame, (size_t)n) < 0 && errno != EAGAIN && errno != EIO)
 			perror("write");
 	}
+	return BURST;
 }
 
 int main(int argc, char **argv)
 {
+	bool waits = argc == 6 && strcmp(argv[5], "wait") == 0;
 	int a, b;
 
-	if (argc != 5) {
-		fprintf(stderr, "usage: bench_bare_tap NETNS-PATH IFNAME NETNS-PATH IFNAME\n");
+	if (argc != 5 && !waits) {
+		fprintf(stderr,
+			"usage: bench_bare_tap NETNS-PATH IFNAME NETNS-PATH IFNAME [wait]\n");
 		return 2;
 	}
 	a = open_tap(argv[1], argv[2]);
@@ -81,7 +88,9 @@ int main(int argc, char **argv)
 	printf("ready\n");
 	fflush(stdout);
 	for (;;) {
-		copy(a, b);
-		copy(b, a);
+		struct pollfd fds[] = {{.fd = a, .events = POLLIN}, {.fd = b, .events = POLLIN}};
+
+		if (copy(a, b) + copy(b, a) == 0 && waits)
+			poll(fds, 2, -1);
 	}
 }

@@ -77,13 +77,14 @@ def kernel(_lab):
     return join
 
 
-def bare(lab):
+def bare(lab, *how):
     """bare_tap.c on the core that is measured."""
     @contextlib.contextmanager
     def join(pair):
         program = programs.built("tests", "bench", "bench_bare_tap")
         words = [w for i, ns in enumerate(pair) for w in (ns.path, f"t{i}")]
-        with lab.program("bare_tap", ["taskset", "-c", lab.workers[0], program, *words]) as p:
+        with lab.program("bare_tap", ["taskset", "-c", lab.workers[0], program, *words,
+                                      *how]) as p:
             p.await_text("ready")
             set_up(pair)
             yield
@@ -156,6 +157,7 @@ def netns_tcp(streams):
             ("the same, idle = poll", vnics(lab, "poll")),
             ("kernel macvlan", kernel(lab)),
             ("bare loop", bare(lab)),
+            ("bare loop that waits", bare(lab, "wait")),
             ("net_tap + testpmd", net_tap(lab)))]
     return contestants
 
@@ -166,7 +168,8 @@ def netns_rr(lab):
         (measure.OURS, vnics(lab)),
         ("the same, idle = poll", vnics(lab, "poll")),
         ("kernel macvlan", kernel(lab)),
-        ("bare loop", bare(lab)))]
+        ("bare loop", bare(lab)),
+        ("bare loop that waits", bare(lab, "wait")))]
 
 
 # ---- segmentation
@@ -189,7 +192,9 @@ def gso(lab):
             contestant("without TSO", without_tso(lab), sampler)]
 
 
-TCP_GOALS = [measure.ratio("bare loop", at_least=0.9), measure.ratio("kernel macvlan", at_least=0.7),
+TCP_GOALS = [measure.ratio("bare loop", at_least=0.9),
+             measure.ratio("bare loop that waits", at_least=0.9),
+             measure.ratio("kernel macvlan", at_least=0.7),
              measure.ratio("net_tap + testpmd", at_least=6)]
 
 CASES = [
