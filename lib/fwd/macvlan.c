@@ -4,6 +4,8 @@
  * drivers/net/macvlan.c, as docs/semantics.md tells them; the step names (G2, U3, T4 …)
  * are that page's.
  */
+#include <rte_branch_prediction.h>
+
 #include "fwd/kind.h"
 
 /* G4, G6: the flood of a group frame, and the broadcast queue's first question. */
@@ -160,10 +162,18 @@ static inline void from_host_one(struct verdict *v, const struct fwd_port *port,
 
 static void from_wire(const struct fwd_port *port, struct burst *b)
 {
+	/* Most ports: of all rules for unicast frames only U4 is left, where somebody has the address. */
+	const bool table_only = port->passthru == VNIC_NONE && !port->has_source_mode;
 	const uint32_t n = b->n;
 
-	for (uint32_t i = 0; i < n; i++)
-		from_wire_one(&b->v[i], port, &b->p[i], b->h[i]);
+	for (uint32_t i = 0; i < n; i++) {
+		struct hit h = b->h[i];
+
+		if (likely(table_only && h.dst != VNIC_NONE && !pkt_is_group(&b->p[i])))
+			verdict_vnic(&b->v[i], h.dst);
+		else
+			from_wire_one(&b->v[i], port, &b->p[i], h);
+	}
 }
 
 static void from_vnic(const struct fwd_vnic *self, struct burst *b)
