@@ -54,12 +54,8 @@ void dataplane_destroy(struct dataplane *dp)
 }
 
 /* Who sleeps is offline: main doesn't wait for it, and frees what it could have seen. */
-static void rest(struct dataplane *dp, struct worker *w)
+static void rest(struct dataplane *dp, struct worker *w, uint32_t us)
 {
-	uint32_t us = worker_may_sleep(w);
-
-	if (us == 0)
-		return;
 	rte_rcu_qsbr_thread_offline(dp->qsbr, w->index);
 	worker_sleep(w, us);
 	rte_rcu_qsbr_thread_online(dp->qsbr, w->index);
@@ -74,12 +70,15 @@ static void wake_all(struct dataplane *dp)
 void dataplane_turn(struct dataplane *dp, uint32_t index)
 {
 	struct worker *w = dp->workers[index];
+	uint32_t us = 0;
 
 	worker_poll(w, __atomic_load_n(&dp->snapshot, __ATOMIC_ACQUIRE));
-	rte_rcu_qsbr_quiescent(dp->qsbr, index);
-	/* Also after work, which is what keeps it awake in the turns that follow. */
+	/* Also after work, which keeps it awake in the turns that follow; and while the snapshot is there. */
 	if (__atomic_load_n(&dp->adaptive, __ATOMIC_RELAXED))
-		rest(dp, w);
+		us = worker_may_sleep(w);
+	rte_rcu_qsbr_quiescent(dp->qsbr, index);
+	if (us > 0)
+		rest(dp, w, us);
 }
 
 void dataplane_run_worker(struct dataplane *dp, uint32_t index)

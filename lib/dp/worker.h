@@ -79,8 +79,8 @@ void worker_begin(struct worker *w);
 void worker_end(struct worker *w);
 
 /**
- * After a turn: µs that the worker may sleep; 0: it has work, or had some just now. The
- * worker's thread, or a test.
+ * After a turn, whose snapshot is still there: µs that the worker may sleep; 0: it has work, or had
+ * some just now. The worker's thread, or a test.
  */
 uint32_t worker_may_sleep(struct worker *w);
 
