@@ -160,20 +160,31 @@ static inline void from_host_one(struct verdict *v, const struct fwd_port *port,
 		verdict_wire(v);
 }
 
-static void from_wire(const struct fwd_port *port, struct burst *b)
+/* Of all rules for unicast frames only U4 is left, where somebody has the address. */
+static void from_plain_wire(const struct fwd_port *port, struct burst *b)
 {
-	/* Most ports: of all rules for unicast frames only U4 is left, where somebody has the address. */
-	const bool table_only = port->passthru == VNIC_NONE && !port->has_source_mode;
 	const uint32_t n = b->n;
 
 	for (uint32_t i = 0; i < n; i++) {
-		struct hit h = b->h[i];
+		const uint16_t dst = b->h[i].dst;
 
-		if (likely(table_only && h.dst != VNIC_NONE && !pkt_is_group(&b->p[i])))
-			verdict_vnic(&b->v[i], h.dst);
+		if (likely(dst != VNIC_NONE && !pkt_is_group(&b->p[i])))
+			verdict_vnic(&b->v[i], dst);
 		else
-			from_wire_one(&b->v[i], port, &b->p[i], h);
+			from_wire_one(&b->v[i], port, &b->p[i], b->h[i]);
 	}
+}
+
+static void from_wire(const struct fwd_port *port, struct burst *b)
+{
+	const uint32_t n = b->n;
+
+	if (port->passthru == VNIC_NONE && !port->has_source_mode) {
+		from_plain_wire(port, b);
+		return;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		from_wire_one(&b->v[i], port, &b->p[i], b->h[i]);
 }
 
 static void from_vnic(const struct fwd_vnic *self, struct burst *b)
