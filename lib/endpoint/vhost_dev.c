@@ -445,10 +445,8 @@ void vhost_dev_unregister(struct vhost *v)
 	 * Its server may have gone just now. librte_vhost's thread then puts the socket back among those to be
 	 * connected (lib/vhost/socket.c, vhost_user_read_cb()), and mustn't do so once it was freed.
 	 */
-	if (v->client) {
-		vhost_wake();
+	if (v->client)
 		vhost_wake_wait();
-	}
 	rte_vhost_driver_unregister(v->path);
 	v->registered = false;
 	vhost_room_close(v);

@@ -125,8 +125,11 @@ void vhost_wake(void)
 
 void vhost_wake_wait(void)
 {
-	struct pollfd p = {.fd = wake.fd, .events = POLLIN};
+	struct pollfd p = {.events = POLLIN};
 
+	if (!wake.is_open)
+		open_wake();
+	p.fd = wake.fd;
 	/* One may be there from before; the next answer may come from the middle of a round. */
 	for (int i = 0; wake.is_open && i < 3; i++) {
 		if (!ask())

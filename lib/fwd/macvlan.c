@@ -160,7 +160,10 @@ static inline void from_host_one(struct verdict *v, const struct fwd_port *port,
 		verdict_wire(v);
 }
 
-/* Of all rules for unicast frames only U4 is left, where somebody has the address. */
+/*
+ * Of all rules for unicast frames only U4 is left, where somebody has the address. A loop of its own
+ * reads the receiver and nothing else of what was found: a third less for the stage.
+ */
 static void from_plain_wire(const struct fwd_port *port, struct burst *b)
 {
 	const uint32_t n = b->n;

@@ -73,6 +73,7 @@ static int copy(int from, int to)
 
 int main(int argc, char **argv)
 {
+	struct pollfd fds[] = {{.events = POLLIN}, {.events = POLLIN}};
 	bool waits = argc == 6 && strcmp(argv[5], "wait") == 0;
 	int a, b;
 
@@ -87,9 +88,9 @@ int main(int argc, char **argv)
 		return 1;
 	printf("ready\n");
 	fflush(stdout);
+	fds[0].fd = a;
+	fds[1].fd = b;
 	for (;;) {
-		struct pollfd fds[] = {{.fd = a, .events = POLLIN}, {.fd = b, .events = POLLIN}};
-
 		if (copy(a, b) + copy(b, a) == 0 && waits)
 			poll(fds, 2, -1);
 	}

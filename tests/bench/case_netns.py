@@ -45,12 +45,12 @@ def everywhere(lab, *command):
 
 # ---- who joins them; each yields nothing
 
-def vnics_ini(pair, idle, more=""):
+def vnics_ini(pair, idle):
     text = f"[global]\nidle = {idle}\n[port eth0]\ndevice = none\n"
     for i, ns in enumerate(pair):
         text += (f"[vnic v{i}]\ntype = macvlan\nport = eth0\nmode = bridge\n"
                  f"endpoint = tap:t{i},netns={ns.name}\n")
-    return text + more
+    return text
 
 
 def vnics(lab, idle="adaptive"):
