@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <rte_common.h>
@@ -14,6 +15,8 @@ int idle_open(struct idle *i, uint64_t tsc_hz)
 {
 	i->tsc_per_us = RTE_MAX(tsc_hz / 1000000, UINT64_C(1));
 	i->since = 0;
+	i->bytes = 0;
+	i->nap = false;
 	i->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	return i->wake < 0 ? -errno : 0;
 }
@@ -31,6 +34,11 @@ uint32_t idle_empty_turn(struct idle *i, bool polls, uint64_t now)
 
 	if (i->since == 0)
 		i->since = now;
+	if (i->bytes >= IDLE_NAP_BYTES && !polls) {
+		i->bytes = 0;
+		i->nap = true;
+		return IDLE_NAP_US;
+	}
 	us = (now - i->since) / i->tsc_per_us;
 	if (us < IDLE_SPIN_US) {
 		if (polls)
@@ -44,7 +52,7 @@ uint32_t idle_empty_turn(struct idle *i, bool polls, uint64_t now)
 	return (uint32_t)RTE_MIN(us, (uint64_t)IDLE_SLICE_US);
 }
 
-void idle_sleep(const struct idle *i, int epoll, uint32_t us)
+void idle_sleep(struct idle *i, int epoll, uint32_t us)
 {
 	/* The epoll set is only watched here: the next turn takes the events out of it. */
 	struct pollfd fds[] = {
@@ -54,6 +62,11 @@ void idle_sleep(const struct idle *i, int epoll, uint32_t us)
 	const struct timespec limit = {us / 1000000, us % 1000000 * 1000L};
 	uint64_t calls;
 
+	if (i->nap) {
+		i->nap = false;
+		clock_nanosleep(CLOCK_MONOTONIC, 0, &limit, NULL);
+		return;
+	}
 	if (ppoll(fds, RTE_DIM(fds), &limit, NULL) > 0 && fds[0].revents != 0 &&
 	    read(i->wake, &calls, sizeof(calls)) < 0)
 		return; /* somebody's signal came between; the next sleep ends at once */

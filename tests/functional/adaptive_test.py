@@ -124,7 +124,7 @@ def first_answers(f, ns, address):
 
 
 def test_first_frame_between_taps():
-    """The first frame after a sleep passes, from one TAP to another."""
+    """The first frame after a sleep passes, from one TAP to another; behind a stream's frames the worker naps."""
     forwarder.need()
     with lab.machines("out", "a", "b") as (out, a, b):
         ini = (ADAPTIVE + lab.port(out) + lab.vnic("a", a, address="10.9.0.1/24")
@@ -133,8 +133,11 @@ def test_first_frame_between_taps():
             lab.eventually_up(a, "a0")
             lab.eventually_up(b, "b0")
             first_answers(f, a, "10.9.0.2")
+            before = sleeps(f)
             rate = lab.tcp_gbits(a, b, "10.9.0.2")
-            taptest.note(f"TCP between TAPs, adaptive: {rate:.2f} Gbit/s")
+            naps = sleeps(f) - before
+            check(naps > 500, f"{naps} naps beside a stream")
+            taptest.note(f"TCP between TAPs, adaptive: {rate:.2f} Gbit/s, {naps} naps")
 
 
 def test_first_frame_of_a_polled_wire():

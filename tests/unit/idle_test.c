@@ -75,6 +75,53 @@ static void work_begins_it_anew(void **state)
 	idle_close(&i);
 }
 
+static void a_stream_brings_naps(void **state)
+{
+	struct idle i = make();
+
+	(void)state;
+	idle_received(&i, IDLE_NAP_BYTES - 1);
+	assert_int_equal(idle_after_turn(&i, false, false, 1000), 0); /* not so much yet */
+	idle_received(&i, 1);
+	assert_int_equal(idle_after_turn(&i, true, false, 1010), 0); /* there may be more */
+	assert_int_equal(idle_after_turn(&i, false, false, 1020), IDLE_NAP_US);
+	assert_true(i.nap);
+	idle_sleep(&i, -1, IDLE_NAP_US);
+	assert_false(i.nap);
+	/* One for so many bytes; what the stream's end is, too, leads to a sleep that frames end. */
+	assert_int_equal(idle_after_turn(&i, false, false, 1020 + IDLE_SPIN_US - 1), 0);
+	assert_int_equal(idle_after_turn(&i, false, false, 1020 + IDLE_SPIN_US), IDLE_LONG_US);
+	assert_false(i.nap);
+	idle_close(&i);
+}
+
+/* Its queues fill up, and nobody tells. */
+static void who_polls_does_not_nap(void **state)
+{
+	struct idle i = make();
+
+	(void)state;
+	idle_received(&i, 10 * IDLE_NAP_BYTES);
+	assert_int_equal(idle_after_turn(&i, false, true, 1000), 0);
+	assert_int_equal(idle_after_turn(&i, false, true, 1001), 0);
+	idle_close(&i);
+}
+
+/* What called it during a nap ends the sleep behind it. */
+static void a_nap_hears_nobody(void **state)
+{
+	struct idle i = make();
+
+	(void)state;
+	idle_received(&i, IDLE_NAP_BYTES);
+	assert_int_equal(idle_after_turn(&i, false, false, 1000), IDLE_NAP_US);
+	idle_wake(&i);
+	idle_sleep(&i, -1, IDLE_NAP_US);
+	idle_sleep(&i, -1, FOREVER);
+	assert_int_equal(read(i.wake, &(uint64_t){0}, 8), -1);
+	idle_close(&i);
+}
+
 struct sleeper {
 	struct idle idle;
 	int epoll;
@@ -135,6 +182,9 @@ int main(void)
 		cmocka_unit_test(slices_grow),
 		cmocka_unit_test(who_is_woken_sleeps_long),
 		cmocka_unit_test(work_begins_it_anew),
+		cmocka_unit_test(a_stream_brings_naps),
+		cmocka_unit_test(who_polls_does_not_nap),
+		cmocka_unit_test(a_nap_hears_nobody),
 		cmocka_unit_test(main_wakes_it),
 		cmocka_unit_test(a_frame_wakes_it),
 	};
