@@ -2,11 +2,12 @@
 /*
  * The floor of `tap`: two netdevs with vnet headers, and read() and write() between them.
  *
- *   bench_bare_tap NETNS-PATH IFNAME NETNS-PATH IFNAME [wait]
+ *   bench_bare_tap NETNS-PATH IFNAME NETNS-PATH IFNAME [wait | nap]
  *
  * Makes the netdevs, says "ready", and copies until it is killed. One buffer for each frame, no
  * parsing, no lookup, no counters: what a forwarder could at best be. It polls, as a worker does;
- * with `wait` it sleeps when there is nothing, as one does with `idle = adaptive`.
+ * with `wait` it sleeps until there is something, with `nap` for 50 µs, as one does behind a stream's frames
+ * with `idle = adaptive`.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +21,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MAX_FRAME (65536 + 256)
@@ -75,11 +78,13 @@ int main(int argc, char **argv)
 {
 	struct pollfd fds[] = {{.events = POLLIN}, {.events = POLLIN}};
 	bool waits = argc == 6 && strcmp(argv[5], "wait") == 0;
+	bool naps = argc == 6 && strcmp(argv[5], "nap") == 0;
+	const struct timespec nap = {.tv_nsec = 50000};
 	int a, b;
 
-	if (argc != 5 && !waits) {
+	if (argc != 5 && !waits && !naps) {
 		fprintf(stderr,
-			"usage: bench_bare_tap NETNS-PATH IFNAME NETNS-PATH IFNAME [wait]\n");
+			"usage: bench_bare_tap NETNS-PATH IFNAME NETNS-PATH IFNAME [wait | nap]\n");
 		return 2;
 	}
 	a = open_tap(argv[1], argv[2]);
@@ -90,8 +95,13 @@ int main(int argc, char **argv)
 	fflush(stdout);
 	fds[0].fd = a;
 	fds[1].fd = b;
+	prctl(PR_SET_TIMERSLACK, 1);
 	for (;;) {
-		if (copy(a, b) + copy(b, a) == 0 && waits)
+		if (copy(a, b) + copy(b, a) > 0)
+			continue;
+		if (waits)
 			poll(fds, 2, -1);
+		else if (naps)
+			clock_nanosleep(CLOCK_MONOTONIC, 0, &nap, NULL);
 	}
 }

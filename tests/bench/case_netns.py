@@ -158,6 +158,7 @@ def netns_tcp(streams):
             ("kernel macvlan", kernel(lab)),
             ("bare loop", bare(lab)),
             ("bare loop that waits", bare(lab, "wait")),
+            ("bare loop that naps", bare(lab, "nap")),
             ("net_tap + testpmd", net_tap(lab)))]
     return contestants
 
@@ -194,6 +195,7 @@ def gso(lab):
 
 TCP_GOALS = [measure.ratio("bare loop", at_least=0.9),
              measure.ratio("bare loop that waits", at_least=0.9),
+             measure.ratio("bare loop that naps", at_least=0.9),
              measure.ratio("kernel macvlan", at_least=0.7),
              measure.ratio("net_tap + testpmd", at_least=6)]
 

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Virtual machines on vhost-user vnics: TCP between their stacks, with segmentation offload and without."""
+"""
+Virtual machines on vhost-user vnics: TCP between their stacks, with segmentation offload and without; and
+the same on testpmd's ports, which tells what of it is the machines'.
+"""
 
 import contextlib
 import json
@@ -36,15 +39,25 @@ def _tcp(machines, seconds):
     return answer["end"]["sum_received"]["bits_per_second"] / 1e9
 
 
-def machines(name, *commands):
-    """Two of them on sibling vnics, after @commands in each."""
+def vnics(lab, directory):
+    """A forwarder with a socket for each machine in @directory."""
+    return programs.forwarder(lab, "[port eth0]\ndevice = none\n" + case_vhost.vnics(directory))
+
+
+def testpmd(lab, directory):
+    """testpmd io between two such sockets."""
+    return programs.testpmd(lab, [f"net_vhost{i},iface={directory}/v{i}.sock,tso=1,linear-buffer=0"
+                                  for i in range(2)], ["--total-num-mbufs=65536"])
+
+
+def machines(name, join, *commands):
+    """Two of them, joined by @join, after @commands in each."""
     @contextlib.contextmanager
     def opened(lab):
         directory = lab.path(lab.new_name("s"))
         os.mkdir(directory)
-        ini = "[port eth0]\ndevice = none\n" + case_vhost.vnics(directory)
         try:
-            with programs.forwarder(lab, ini), contextlib.ExitStack() as stack:
+            with join(lab, directory), contextlib.ExitStack() as stack:
                 both = []
                 for i, address in enumerate(ADDRESSES):
                     nic = vm.vhost_nic(f"{directory}/v{i}.sock",
@@ -61,6 +74,9 @@ def machines(name, *commands):
 
 CASES = [
     measure.Case("gso-vm", "iperf3 between two virtual machines, with TSO and without",
-                 lambda lab: [machines(measure.OURS), machines("without TSO", NO_SEGMENTATION)],
-                 [measure.ratio("without TSO", at_least=3)], unit="Gbit/s", seconds=4.0, turns=3),
+                 lambda lab: [machines(measure.OURS, vnics),
+                              machines("without TSO", vnics, NO_SEGMENTATION),
+                              machines("testpmd io", testpmd),
+                              machines("testpmd io, without TSO", testpmd, NO_SEGMENTATION)],
+                 [measure.ratio("without TSO", at_least=3)], unit="Gbit/s", seconds=4.0, turns=5),
 ]
