@@ -160,6 +160,12 @@ static inline void from_host_one(struct verdict *v, const struct fwd_port *port,
 		verdict_wire(v);
 }
 
+/* Nobody gets what another one has the address of. */
+static inline bool is_plain(const struct fwd_port *port)
+{
+	return port->passthru == VNIC_NONE && !port->has_source_mode;
+}
+
 /*
  * Of all rules for unicast frames only U4 is left, where somebody has the address. A loop of its own
  * reads the receiver and nothing else of what was found: a third less for the stage.
@@ -182,12 +188,32 @@ static void from_wire(const struct fwd_port *port, struct burst *b)
 {
 	const uint32_t n = b->n;
 
-	if (port->passthru == VNIC_NONE && !port->has_source_mode) {
+	if (is_plain(port)) {
 		from_plain_wire(port, b);
 		return;
 	}
 	for (uint32_t i = 0; i < n; i++)
 		from_wire_one(&b->v[i], port, &b->p[i], b->h[i]);
+}
+
+/* The same between bridge vnics: T2 and then U4. */
+static void from_plain_bridge(const struct fwd_vnic *self, struct burst *b)
+{
+	const struct fwd_port *port = self->port;
+	const struct fwd_vnic *vnics = port->vnics;
+	const uint32_t longest = port->mtu + FWD_MTU_OVERHEAD;
+	const uint32_t n = b->n;
+
+	for (uint32_t i = 0; i < n; i++) {
+		const struct pkt *p = &b->p[i];
+		const uint16_t dst = b->h[i].dst;
+
+		if (likely(dst != VNIC_NONE && !pkt_is_group(p) && p->len <= longest &&
+			   vnics[dst].mode == MODE_BRIDGE))
+			verdict_vnic(&b->v[i], dst);
+		else
+			from_bridge_one(&b->v[i], self, p, b->h[i]);
+	}
 }
 
 static void from_vnic(const struct fwd_vnic *self, struct burst *b)
@@ -198,6 +224,9 @@ static void from_vnic(const struct fwd_vnic *self, struct burst *b)
 		burst_drop(b, DROP_VNIC_DOWN);
 	} else if (!self->carrier) { /* T0 */
 		burst_drop(b, DROP_NO_CARRIER);
+	} else if (self->mode == MODE_BRIDGE && self->spoofcheck == SPOOFCHECK_OFF &&
+		   is_plain(self->port)) {
+		from_plain_bridge(self, b);
 	} else {
 		for (uint32_t i = 0; i < n; i++)
 			from_vnic_one(&b->v[i], self, &b->p[i], &b->ip[i], b->h[i]);
