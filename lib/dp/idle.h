@@ -41,7 +41,7 @@
 /**
  * The longest sleep of a worker that polls: a frame shall not wait a millisecond, and
  * waking up comes on top. A sleep costs some 4 µs of a core,
- * in a virtual machine up to 20: 500 µs would be more than 3 % there.
+ * in a virtual machine 20 to 40: 500 µs would be more than 3 % there.
  */
 #define IDLE_SLICE_US 800
 

@@ -160,7 +160,7 @@ static inline void from_host_one(struct verdict *v, const struct fwd_port *port,
 		verdict_wire(v);
 }
 
-/* Nobody gets what another one has the address of. */
+/* Nobody takes frames whose address somebody else has. */
 static inline bool is_plain(const struct fwd_port *port)
 {
 	return port->passthru == VNIC_NONE && !port->has_source_mode;
