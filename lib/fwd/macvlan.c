@@ -120,6 +120,12 @@ static inline void unicast_local(struct verdict *v, const struct fwd_port *port,
 	}
 }
 
+/* T2: siblings in bridge mode reach each other. */
+static inline bool is_bridge(const struct fwd_port *port, uint16_t id)
+{
+	return id != VNIC_NONE && port->vnics[id].mode == MODE_BRIDGE;
+}
+
 static inline void from_bridge_one(struct verdict *v, const struct fwd_vnic *self,
 				   const struct pkt *p, struct hit h)
 {
@@ -127,7 +133,7 @@ static inline void from_bridge_one(struct verdict *v, const struct fwd_vnic *sel
 
 	if (pkt_is_group(p))
 		flood_local(v, p, h, self->id, port->host_reach ? ALSO_HOST : 0);
-	else if (h.dst != VNIC_NONE && port->vnics[h.dst].mode == MODE_BRIDGE)
+	else if (is_bridge(port, h.dst))
 		unicast_local(v, port, p, h);
 	else if (port->host_reach && p->dst == port->mac)
 		verdict_pass(v, port, p);
@@ -154,7 +160,7 @@ static inline void from_host_one(struct verdict *v, const struct fwd_port *port,
 		verdict_wire(v);
 	else if (pkt_is_group(p))
 		flood_local(v, p, h, VNIC_NONE, 0);
-	else if (h.dst != VNIC_NONE && port->vnics[h.dst].mode == MODE_BRIDGE)
+	else if (is_bridge(port, h.dst))
 		unicast_local(v, port, p, h);
 	else
 		verdict_wire(v);
@@ -200,7 +206,6 @@ static void from_wire(const struct fwd_port *port, struct burst *b)
 static void from_plain_bridge(const struct fwd_vnic *self, struct burst *b)
 {
 	const struct fwd_port *port = self->port;
-	const struct fwd_vnic *vnics = port->vnics;
 	const uint32_t longest = port->mtu + FWD_MTU_OVERHEAD;
 	const uint32_t n = b->n;
 
@@ -208,8 +213,7 @@ static void from_plain_bridge(const struct fwd_vnic *self, struct burst *b)
 		const struct pkt *p = &b->p[i];
 		const uint16_t dst = b->h[i].dst;
 
-		if (likely(dst != VNIC_NONE && !pkt_is_group(p) && p->len <= longest &&
-			   vnics[dst].mode == MODE_BRIDGE))
+		if (likely(!pkt_is_group(p) && p->len <= longest && is_bridge(port, dst)))
 			verdict_vnic(&b->v[i], dst);
 		else
 			from_bridge_one(&b->v[i], self, p, b->h[i]);
