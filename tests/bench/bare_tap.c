@@ -77,8 +77,8 @@ static int copy(int from, int to)
 int main(int argc, char **argv)
 {
 	struct pollfd fds[] = {{.events = POLLIN}, {.events = POLLIN}};
-	bool waits = argc == 6 && strcmp(argv[5], "wait") == 0;
-	bool naps = argc == 6 && strcmp(argv[5], "nap") == 0;
+	const char *how = argc == 6 ? argv[5] : "";
+	bool waits = strcmp(how, "wait") == 0, naps = strcmp(how, "nap") == 0;
 	const struct timespec nap = {.tv_nsec = 50000};
 	int a, b;
 
