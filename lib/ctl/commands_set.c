@@ -146,6 +146,24 @@ static int lower_mac(struct command *c, const struct vnic_rt *v, uint64_t *mac)
 	return rc;
 }
 
+/*
+ * A file can't give one MAC to two vnics that are up. One that was made with a sibling's, and has another
+ * from its owner since, may come up as in the kernel; what it came up with is then its configured one.
+ */
+static void keep_owners_mac(struct command *c, const struct vnic_rt *v)
+{
+	const char *state = settings_get(&c->asked, "state");
+	struct err taken = {0};
+	char text[MAC_STR_LEN];
+
+	if (state == NULL || strcmp(state, "up") != 0 || is_asked(&c->asked, "mac") ||
+	    is_passthru(v->conf) || v->mac == v->conf->mac)
+		return;
+	if (command_check_mac(c->rt, v->conf, v->conf->mac, &taken) != 0)
+		settings_put(&c->asked, "mac",
+			     arena_printf(c->scratch, "%s", mac_format(v->mac, text)));
+}
+
 /* Setting an address is checked even while down (MV-516), coming up always. */
 static int check_addresses(struct command *c, const struct vnic_rt *v, const struct vnic_conf *new)
 {
@@ -279,6 +297,7 @@ static int set(struct command *c, struct vnic_rt *v, const json_t *params)
 		rc = lower_mac(c, v, &port_mac);
 	if (rc != 0)
 		return rc;
+	keep_owners_mac(c, v);
 	new = conf_copy(c->rt->conf, 0, NULL, 0);
 	edits[0] = (struct edit){
 		.kind = EDIT_VNIC, .name = old->name, .list = c->asked.list, .n = c->asked.n};

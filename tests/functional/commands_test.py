@@ -547,6 +547,28 @@ def test_against_the_owner():
                            is_now(True, "02:00:00:00:00:01", 1400), "there again")
 
 
+def test_owner_gave_another_mac():
+    """
+    Made with a sibling's MAC a vnic can't come up, but with the one that its owner gives it; a file
+    can't say both, and then says the one that it came up with.
+    """
+    taken, own = "02:00:00:00:00:01", "02:00:00:00:00:77"
+    with netns.Namespace("in") as inside, running() as f:
+        f.ctl("link", "add", "db", "link", "eth0", "type", "macvlan", "address", taken)
+        f.ctl("link", "add", "web", "link", "eth0", "type", "macvlan", "netns", inside.name,
+              "address", taken)
+        taptest.check("EADDRINUSE" in f.ctl("link", "set", "web", "up", check=False)[2], "refused")
+        inside.ip(f"link set web address {own}")
+        taptest.eventually(lambda: f.link("web")["address"] == own, "the owner's")
+        f.ctl("link", "set", "web", "up", "mtu", "1400")
+        lab.eventually_up(inside, "web")
+        taptest.equal(f.link("web")["address"], own, "up")
+        f.reload(f.ctl("config", "show"))
+        taptest.equal([(v["ifname"], v["address"], v["operstate"], v["mtu"])
+                       for v in f.rpc("link.show")],
+                      [("db", taken, "UP", 1500), ("web", own, "UP", 1400)], "reloaded")
+
+
 def test_save_and_reload():
     """What was saved is, read again, the state that was saved."""
     many = "[vnic n]\ntype = macvlan\nport = eth0\nmac = 02:00:00:00:01:00\ncount = 20\n"

@@ -67,6 +67,19 @@ class Chooser:
             and (not v.up or v.mac != mac)
             for n, v in self.t.vnics.items() if n != name and v.mode != "passthru")
 
+    def say(self, name, words):
+        """
+        @words of `link set` were carried out. Who comes up with what its owner gave it, because
+        what the configuration says is taken, has that in the configuration, too.
+        """
+        said, v = self.said[name], self.t.vnics[name]
+        taken = said["mac"] in (frames.mac("L"), self.lower["mac"]) or any(
+            said["mac"] == o.mac and o.up for n, o in self.t.vnics.items()
+            if n != name and o.mode != "passthru") or self.is_claimed(said["mac"], name)
+        if words.get("state") == "up" and "mac" not in words and taken and v.mode != "passthru":
+            said["mac"] = v.mac
+        said.update(words)
+
     def macs(self):
         return {**self.t.macs(), "L": self.lower["mac"]}
 
@@ -351,7 +364,7 @@ class Duel:
         """What can't be read back."""
         v = self.t.vnics.get(step.name)
         if step.what == "link":
-            self.chooser.said[step.name].update(step.args["words"])
+            self.chooser.say(step.name, step.args["words"])
         elif step.what == "add":
             new = step.args["v"]
             self.t.vnics[new.name] = new
