@@ -20,7 +20,6 @@ struct outlet *tx_open_outlet(struct tx *tx, uint32_t receiver, struct endpoint 
 	tx->receivers[receiver].outlet = o;
 	o->endpoint = ep;
 	o->receiver = receiver;
-	o->caps = __atomic_load_n(&ep->caps, __ATOMIC_RELAXED);
 	o->n = 0;
 	o->work = false;
 	return o;
@@ -77,7 +76,7 @@ static void send_plain(struct tx *tx, struct outlet *o, uint16_t from, uint16_t 
 	if (unlikely(tx->captures != NULL))
 		capture_hold(tx->captures, tx->queue, o->receiver, &o->m[from], n, false);
 	sent = endpoint_tx(o->endpoint, tx->queue, &o->m[from], n);
-	count_sent(tx, o->receiver, sum_of(&o->len[from], sent), sent);
+	count_sent(tx, o->receiver, sum_of(outlet_len(o, from, sent), sent), sent);
 	if (unlikely(tx->captures != NULL))
 		capture_settle(tx->captures, tx->queue, o->receiver, &o->m[from], n, sent,
 			       DROP_RING_FULL);
@@ -103,14 +102,14 @@ static enum drop_reason reason_of(int error)
 }
 
 /* A frame with work to do: it counts as one, and as lost when any of its pieces is. */
-static void send_finished(struct tx *tx, struct outlet *o, uint16_t i)
+static void send_finished(struct tx *tx, struct outlet *o, uint16_t i, uint32_t caps)
 {
 	struct rte_mbuf *pieces[OFFLOAD_MAX_SEGS];
 	int n, sent = 0;
 
 	if (unlikely(tx->captures != NULL))
 		capture_hold(tx->captures, tx->queue, o->receiver, &o->m[i], 1, true);
-	n = offload_finish(o->m[i], o->caps, o->endpoint->pool, pieces, OFFLOAD_MAX_SEGS);
+	n = offload_finish(o->m[i], caps, o->endpoint->pool, pieces, OFFLOAD_MAX_SEGS);
 	if (n < 0) {
 		count_dropped(tx, o->receiver, reason_of(n), 1);
 		capture_finished(tx, o, reason_of(n));
@@ -125,7 +124,7 @@ static void send_finished(struct tx *tx, struct outlet *o, uint16_t i)
 			break;
 	}
 	if (sent == n) {
-		count_sent(tx, o->receiver, o->len[i], 1);
+		count_sent(tx, o->receiver, *outlet_len(o, i, 1), 1);
 	} else {
 		rte_pktmbuf_free_bulk(&pieces[sent], (unsigned int)(n - sent));
 		count_dropped(tx, o->receiver, DROP_RING_FULL, 1);
@@ -136,13 +135,14 @@ static void send_finished(struct tx *tx, struct outlet *o, uint16_t i)
 /* What isn't plain: a frame has work to do, or somebody captures. */
 static void flush_slowly(struct tx *tx, struct outlet *o)
 {
+	uint32_t caps = outlet_caps(o);
 	uint16_t plain = 0;
 
 	for (uint16_t i = 0; o->work && i < o->n; i++) {
-		if (!offload_is_needed(o->m[i], o->caps))
+		if (!offload_is_needed(o->m[i], caps))
 			continue;
 		send_plain(tx, o, plain, i);
-		send_finished(tx, o, i);
+		send_finished(tx, o, i, caps);
 		plain = i + 1;
 	}
 	send_plain(tx, o, plain, o->n);
@@ -157,7 +157,7 @@ static inline void flush_outlet(struct tx *tx, struct outlet *o)
 		return;
 	}
 	sent = endpoint_tx(o->endpoint, tx->queue, o->m, o->n);
-	count_sent(tx, o->receiver, sum_of(o->len, sent), sent);
+	count_sent(tx, o->receiver, sum_of(outlet_len(o, 0, sent), sent), sent);
 	if (unlikely(sent < o->n)) {
 		rte_pktmbuf_free_bulk(&o->m[sent], o->n - sent);
 		count_dropped(tx, o->receiver, DROP_RING_FULL, o->n - sent);

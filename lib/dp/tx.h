@@ -33,16 +33,34 @@ struct receiver {
 };
 _Static_assert(sizeof(struct receiver) == 32, "two receivers are a cache line");
 
-/** Frames for one receiver. */
-struct outlet {
+/**
+ * Frames for one receiver. Where receivers are many, each has few: so all that is written and read of up to four
+ * frames is in one cache line, in the middle, with the lengths put down from the end.
+ */
+struct __rte_cache_aligned outlet {
+	uint64_t unused[2]; /**< moves the rest to where the assertions want it */
+	uint32_t len[BURST_MAX]; /**< the first frame's is the last one; see outlet_len() */
 	struct endpoint *endpoint;
 	uint32_t receiver;
-	uint32_t caps;
 	uint16_t n;
 	bool work; /**< a frame may need offload_finish() */
 	struct rte_mbuf *m[BURST_MAX];
-	uint32_t len[BURST_MAX]; /**< bytes to count; TX_GROUP is set in it for group frames */
 };
+_Static_assert(offsetof(struct outlet, endpoint) % RTE_CACHE_LINE_SIZE == 16,
+	       "four lengths before it");
+_Static_assert(offsetof(struct outlet, m) % RTE_CACHE_LINE_SIZE == 32, "and four mbufs behind it");
+
+/** Bytes to count for @p n frames from @p i on, in reverse; TX_GROUP is set in it for group frames. */
+static inline uint32_t *outlet_len(struct outlet *o, uint16_t i, uint16_t n)
+{
+	return &o->len[BURST_MAX - i - n];
+}
+
+/** What its egress can do now. */
+static inline uint32_t outlet_caps(const struct outlet *o)
+{
+	return __atomic_load_n(&o->endpoint->caps, __ATOMIC_RELAXED);
+}
 
 /* So a sum of lengths counts the group frames, too: a burst's bytes never reach this bit. */
 #define TX_GROUP (1u << 31)
@@ -80,10 +98,10 @@ static inline void tx_put_known(struct tx *tx, uint32_t receiver, struct endpoin
 	if (unlikely(o == NULL))
 		o = tx_open_outlet(tx, receiver, ep);
 	o->m[o->n] = m;
-	o->len[o->n] = len;
+	*outlet_len(o, o->n, 1) = len;
 	o->n++;
 	if (!plain)
-		o->work |= offload_is_needed(m, o->caps);
+		o->work |= offload_is_needed(m, outlet_caps(o));
 	if (unlikely(o->n == BURST_MAX))
 		tx_flush_outlet(tx, o);
 }

@@ -25,7 +25,7 @@
 #include "fwd/kind.h"
 #include "fwd/snapshot.h"
 
-#define WORKER_BURST	  64 /**< frames taken from a source at a time */
+#define WORKER_BURST	  96 /**< frames taken from a source at a time */
 #define WORKER_SLOW_BURST 32 /**< from one that costs a system call a frame */
 #define WORKER_FEW_VNICS \
 	1024 /**< what workers read of so many stays in the core's caches (measured with 1,000) */

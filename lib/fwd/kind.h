@@ -10,7 +10,7 @@
 
 #include "fwd/fwd.h"
 
-#define BURST_MAX 64
+#define BURST_MAX 96
 
 /** Frames on their way through a turn: mbufs for the stages before and after, values for the decision. */
 struct burst {

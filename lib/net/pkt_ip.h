@@ -44,13 +44,18 @@ enum pkt_nd {
 };
 
 struct pkt_ip {
-	uint8_t what; /**< enum pkt_ip_what */
-	uint8_t nd; /**< enum pkt_nd */
-	bool v6; /**< the keys are IPv6 addresses */
-	bool fragmentable; /**< IPv4 with DF clear */
-	bool bad; /**< it was looked at closely, and its header is wrong */
-	bool vlan; /**< behind a tag with a number: no stack of the untagged network takes it */
-	uint16_t at; /**< where the ARP or IP header begins in the frame */
+	union {
+		struct {
+			uint8_t what; /**< enum pkt_ip_what */
+			uint8_t nd; /**< enum pkt_nd */
+			bool v6; /**< the keys are IPv6 addresses */
+			bool fragmentable; /**< IPv4 with DF clear */
+			bool bad; /**< it was looked at closely, and its header is wrong */
+			bool vlan; /**< behind a tag with a number: no stack of the untagged network takes it */
+			uint16_t at; /**< where the ARP or IP header begins in the frame */
+		};
+		uint64_t head; /**< all of that: pkt_ip_head() */
+	};
 	struct ip_key dst; /**< whose is it? ARP: target; IP: destination; DAD: target */
 	struct ip_key src; /**< who sent it? ARP: sender; IP: source; DAD: target */
 	struct ip_key target; /**< nd: the address that is asked for, or told of */
@@ -177,6 +182,17 @@ static inline void pkt_ip_parse_any(struct pkt_ip *ip, const struct pkt *p, cons
 		pkt_ip_parse_arp(ip, b + at);
 }
 
+/** Of an untagged frame without anything special; one store instead of seven. */
+static inline uint64_t pkt_ip_head(enum pkt_ip_what what, bool fragmentable)
+{
+	const struct pkt_ip ip = {.what = (uint8_t)what,
+				  .v6 = what == PKT_IP_V6,
+				  .fragmentable = fragmentable,
+				  .at = PKT_ETH_LEN};
+
+	return ip.head;
+}
+
 /**
  * pkt_ip_parse() of most frames: untagged, IPv4 without options or IPv6 other than ICMPv6. In a
  * third of the instructions (measured: 10 cycles less).
@@ -193,13 +209,8 @@ static inline bool pkt_ip_parse_common(struct pkt_ip *ip, const struct pkt *p, c
 
 		if (total < PKT_IPV4_LEN || total > p->len - PKT_ETH_LEN)
 			return false;
-		ip->what = PKT_IP_V4;
-		ip->nd = PKT_ND_NONE;
-		ip->v6 = false;
-		ip->fragmentable = (b[6] & 0x40) == 0;
-		ip->bad = false;
-		ip->vlan = false;
-		ip->at = PKT_ETH_LEN;
+		ip->head =
+			b[6] & 0x40 ? pkt_ip_head(PKT_IP_V4, false) : pkt_ip_head(PKT_IP_V4, true);
 		ip->dst = ip_key4(b + 16);
 		ip->src = ip_key4(b + 12);
 		return true;
@@ -207,13 +218,7 @@ static inline bool pkt_ip_parse_common(struct pkt_ip *ip, const struct pkt *p, c
 	if (p->type != PKT_TYPE_IPV6 || n < PKT_ETH_LEN + PKT_IPV6_LEN || b[0] >> 4 != 6 ||
 	    b[6] == PKT_PROTO_ICMP6)
 		return false;
-	ip->what = PKT_IP_V6;
-	ip->nd = PKT_ND_NONE;
-	ip->v6 = true;
-	ip->fragmentable = false;
-	ip->bad = false;
-	ip->vlan = false;
-	ip->at = PKT_ETH_LEN;
+	ip->head = pkt_ip_head(PKT_IP_V6, false);
 	ip->dst = ip_key6(b + 24);
 	ip->src = ip_key6(b + 8);
 	return true;
