@@ -154,14 +154,12 @@ static void keep_owners_mac(struct command *c, const struct vnic_rt *v)
 {
 	const char *state = settings_get(&c->asked, "state");
 	struct err taken = {0};
-	char text[MAC_STR_LEN];
 
 	if (state == NULL || strcmp(state, "up") != 0 || is_asked(&c->asked, "mac") ||
 	    is_passthru(v->conf) || v->mac == v->conf->mac)
 		return;
 	if (command_check_mac(c->rt, v->conf, v->conf->mac, &taken) != 0)
-		settings_put(&c->asked, "mac",
-			     arena_printf(c->scratch, "%s", mac_format(v->mac, text)));
+		settings_put(&c->asked, "mac", settings_macs(c->scratch, &v->mac, 1));
 }
 
 /* Setting an address is checked even while down (MV-516), coming up always. */

@@ -135,7 +135,7 @@ static void send_finished(struct tx *tx, struct outlet *o, uint16_t i, uint32_t 
 /* What isn't plain: a frame has work to do, or somebody captures. */
 static void flush_slowly(struct tx *tx, struct outlet *o)
 {
-	uint32_t caps = outlet_caps(o);
+	uint32_t caps = endpoint_caps(o->endpoint);
 	uint16_t plain = 0;
 
 	for (uint16_t i = 0; o->work && i < o->n; i++) {
@@ -197,7 +197,7 @@ static bool needs_work(struct tx_batch *b, uint32_t caps)
 
 void tx_send_batch(struct tx *tx, uint32_t receiver, struct endpoint *ep, struct tx_batch *b)
 {
-	uint32_t caps = __atomic_load_n(&ep->caps, __ATOMIC_RELAXED);
+	uint32_t caps = endpoint_caps(ep);
 	struct rte_mbuf *m[BURST_MAX];
 	uint16_t sent;
 

@@ -56,12 +56,6 @@ static inline uint32_t *outlet_len(struct outlet *o, uint16_t i, uint16_t n)
 	return &o->len[BURST_MAX - i - n];
 }
 
-/** What its egress can do now. */
-static inline uint32_t outlet_caps(const struct outlet *o)
-{
-	return __atomic_load_n(&o->endpoint->caps, __ATOMIC_RELAXED);
-}
-
 /* So a sum of lengths counts the group frames, too: a burst's bytes never reach this bit. */
 #define TX_GROUP (1u << 31)
 
@@ -101,7 +95,7 @@ static inline void tx_put_known(struct tx *tx, uint32_t receiver, struct endpoin
 	*outlet_len(o, o->n, 1) = len;
 	o->n++;
 	if (!plain)
-		o->work |= offload_is_needed(m, outlet_caps(o));
+		o->work |= offload_is_needed(m, endpoint_caps(o->endpoint));
 	if (unlikely(o->n == BURST_MAX))
 		tx_flush_outlet(tx, o);
 }

@@ -238,8 +238,14 @@ static inline uint16_t endpoint_rx(struct endpoint *ep, uint16_t queue, struct r
 	return ep->ops->rx(ep, queue, m, n);
 }
 
+/** What @p ep can do now, ENDPOINT_CAP_…; main may change it at any time. Worker. */
+static inline uint32_t endpoint_caps(const struct endpoint *ep)
+{
+	return __atomic_load_n(&ep->caps, __ATOMIC_RELAXED);
+}
+
 /**
- * Sends up to @p n frames, each within ep->caps; never retries.
+ * Sends up to @p n frames, each within endpoint_caps(); never retries.
  * @param queue  the worker's number; queues are shared where there are fewer
  * @return how many were taken, from the front; the rest still is the caller's
  */
